@@ -1,0 +1,48 @@
+export type LogLevel = 'debug' | 'info' | 'warning' | 'error' | 'fatal';
+
+/** Where lines go: text in CoreDNS's shape, or JSON. */
+export interface LogSink {
+  /** A sink drops `debug` lines unless some server block has `debug`. */
+  write(level: LogLevel, source: string, message: string): void;
+  /** Resolves when all that was written has left the process. */
+  flush(): Promise<void>;
+}
+
+/** Writes lines for one source: '' for the server itself, `plugin/NAME` for a plugin. */
+export class Log {
+  readonly #sink: LogSink;
+  readonly #source: string;
+  constructor(sink: LogSink, source = '') {
+    this.#sink = sink;
+    this.#source = source;
+  }
+
+  /** The log of a plugin: its lines start with `plugin/NAME: `. */
+  plugin(name: string): Log {
+    return new Log(this.#sink, `plugin/${name}`);
+  }
+
+  debug(message: string): void {
+    this.#sink.write('debug', this.#source, message);
+  }
+
+  info(message: string): void {
+    this.#sink.write('info', this.#source, message);
+  }
+
+  warning(message: string): void {
+    this.#sink.write('warning', this.#source, message);
+  }
+
+  error(message: string): void {
+    this.#sink.write('error', this.#source, message);
+  }
+
+  fatal(message: string): void {
+    this.#sink.write('fatal', this.#source, message);
+  }
+
+  flush(): Promise<void> {
+    return this.#sink.flush();
+  }
+}

@@ -1,0 +1,171 @@
+import type { Metric } from 'prom-client';
+
+export interface FamilyOptions {
+  readonly name: string;
+  readonly help: string;
+  /** Label names, in the order in which `at` takes their values. None: one child from the start. */
+  readonly labels?: readonly string[];
+}
+
+export interface HistogramOptions extends FamilyOptions {
+  /** Upper bounds, ascending, without +Inf. */
+  readonly buckets: readonly number[];
+}
+
+/** One counter. `value` is added to directly on the hot path. */
+export class Counter {
+  value = 0;
+  add(n = 1): void {
+    this.value += n;
+  }
+}
+
+/** One gauge: a number, or a function asked at the scrape. */
+export class Gauge {
+  #read: () => number = () => 0;
+  set(value: number): void {
+    this.#read = () => value;
+  }
+  /** Asked at each scrape. */
+  follow(read: () => number): void {
+    this.#read = read;
+  }
+  get value(): number {
+    return this.#read();
+  }
+}
+
+/** One histogram. `counts[i]` belongs to bucket i alone, not cumulated; the last is +Inf. */
+export class Histogram {
+  readonly bounds: readonly number[];
+  readonly counts: Float64Array;
+  sum = 0;
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds;
+    this.counts = new Float64Array(bounds.length + 1);
+  }
+  observe(value: number): void {
+    const { bounds } = this;
+    let i = 0;
+    while (i < bounds.length && value > (bounds[i] as number)) i++;
+    this.counts[i] = (this.counts[i] as number) + 1;
+    this.sum += value;
+  }
+}
+
+interface Sample {
+  readonly labels: Record<string, string | number>;
+  readonly value: number;
+  readonly metricName?: string;
+}
+
+/** What prom-client's registry needs of a metric to render it. */
+interface Exposition {
+  name: string;
+  help: string;
+  type: string;
+  aggregator: string;
+  get(): Promise<{ name: string; help: string; type: string; values: Sample[]; aggregator: string }>;
+  reset(): void;
+}
+
+abstract class Family<Child> {
+  readonly options: FamilyOptions;
+  readonly exposition: Metric;
+  readonly #children = new Map<string, { readonly labels: Record<string, string>; readonly child: Child }>();
+
+  constructor(options: FamilyOptions, type: string) {
+    this.options = options;
+    const { name, help } = options;
+    const values = (): Sample[] =>
+      [...this.#children.values()].flatMap(({ labels, child }) => this.samples(labels, child));
+    const exposition: Exposition = {
+      name,
+      help,
+      type,
+      aggregator: 'sum',
+      get: async () => ({ name, help, type, values: values(), aggregator: 'sum' }),
+      reset: () => this.#children.clear(),
+    };
+    this.exposition = exposition as unknown as Metric;
+  }
+
+  protected abstract make(): Child;
+  protected abstract samples(labels: Record<string, string>, child: Child): Sample[];
+
+  /** The child with these label values, in the order of `labels`; made at its first use. Keep it: looking it up is not for the hot path. */
+  at(...values: readonly string[]): Child {
+    const names = this.options.labels ?? [];
+    if (values.length !== names.length)
+      throw new Error(`${this.options.name} has ${names.length} labels, got ${values.length}`);
+    const key = values.join('\0');
+    let entry = this.#children.get(key);
+    if (entry === undefined) {
+      entry = { labels: Object.fromEntries(names.map((name, i) => [name, values[i] as string])), child: this.make() };
+      this.#children.set(key, entry);
+    }
+    return entry.child;
+  }
+
+  /** Takes a child out of the exposition. */
+  remove(...values: readonly string[]): void {
+    this.#children.delete(values.join('\0'));
+  }
+
+  protected exposeUnlabelled(): void {
+    if ((this.options.labels ?? []).length === 0) this.at();
+  }
+}
+
+export class CounterFamily extends Family<Counter> {
+  constructor(options: FamilyOptions) {
+    super(options, 'counter');
+    this.exposeUnlabelled();
+  }
+  protected make(): Counter {
+    return new Counter();
+  }
+  protected samples(labels: Record<string, string>, child: Counter): Sample[] {
+    return [{ labels, value: child.value }];
+  }
+}
+
+export class GaugeFamily extends Family<Gauge> {
+  constructor(options: FamilyOptions) {
+    super(options, 'gauge');
+    this.exposeUnlabelled();
+  }
+  protected make(): Gauge {
+    return new Gauge();
+  }
+  protected samples(labels: Record<string, string>, child: Gauge): Sample[] {
+    return [{ labels, value: child.value }];
+  }
+}
+
+export class HistogramFamily extends Family<Histogram> {
+  readonly #bounds: readonly number[];
+  constructor(options: HistogramOptions) {
+    super(options, 'histogram');
+    this.#bounds = options.buckets;
+    this.exposeUnlabelled();
+  }
+  protected make(): Histogram {
+    return new Histogram(this.#bounds);
+  }
+  protected samples(labels: Record<string, string>, child: Histogram): Sample[] {
+    const { name } = this.options;
+    let count = 0;
+    const samples: Sample[] = child.bounds.map((bound, i) => {
+      count += child.counts[i] as number;
+      return { labels: { ...labels, le: bound }, value: count, metricName: `${name}_bucket` };
+    });
+    count += child.counts[child.bounds.length] as number;
+    return [
+      ...samples,
+      { labels: { ...labels, le: '+Inf' }, value: count, metricName: `${name}_bucket` },
+      { labels, value: child.sum, metricName: `${name}_sum` },
+      { labels, value: count, metricName: `${name}_count` },
+    ];
+  }
+}

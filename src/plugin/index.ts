@@ -1,0 +1,17 @@
+export { composeChain, type Handler, type Layer, mapReply, type Next } from './chain.ts';
+export {
+  type BlockInfo,
+  type BlockSettings,
+  definePlugin,
+  type Instance,
+  type PluginDefinition,
+  type SetupContext,
+  type UnbuiltPlugin,
+  type ZoneKey,
+} from './define.ts';
+export { Generations } from './generations.ts';
+export { isCurrent, Provenance, type RepeatedTally } from './provenance.ts';
+export { type Peer, Query, type Request, type ServerHandle, type Transport } from './query.ts';
+export { Answer, DROP, type Drop, failure, type Reply, type Transfer } from './reply.ts';
+export { type Clock, type Services, systemClock } from './services.ts';
+export { type Lease, SharedResources } from './shared.ts';

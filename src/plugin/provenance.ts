@@ -1,0 +1,64 @@
+import type { SlotTable } from './slot-table.ts';
+
+/** Counters that a reply from memory must move as the chain would have: what `prometheus` (or another counting layer) declares. */
+export interface RepeatedTally {
+  /**
+   * Counts one repeated reply. `requestOctets` and `proto`, `family`, `isDnssecOk` belong to the query that is answered now;
+   * what belongs to the reply was bound when the tally was made.
+   */
+  count(query: {
+    readonly requestOctets: number;
+    readonly isTcp: boolean;
+    readonly isIPv6: boolean;
+    readonly isDnssecOk: boolean;
+  }): void;
+}
+
+/**
+ * Where a reply comes from and whether it may be repeated: filled in by the layers a query passes, read by `cache` (dependencies)
+ * and by the answer memory (all of it). One per query; an internal look-up shares that of the query it serves.
+ */
+export class Provenance {
+  readonly #generations: SlotTable;
+  /** Slots depended on, each with the generation it had before the data was read. */
+  readonly slots: number[] = [];
+  readonly seen: number[] = [];
+  /** False once a layer has said that this reply must not be repeated. */
+  isRepeatable = true;
+  /** Monotonic ms at which TTLs started to count down (a cache item's age), or -1 where TTLs stay as they are. */
+  bornAtMs = -1;
+  /** Monotonic ms after which the reply must not be repeated (expiry, or the moment a prefetch is due). */
+  repeatableUntilMs = Number.POSITIVE_INFINITY;
+  /** True where A/AAAA and MX records are to be put in a new random order each time, as `loadbalance` does. */
+  isRotated = false;
+  readonly tallies: RepeatedTally[] = [];
+
+  constructor(generations: SlotTable) {
+    this.#generations = generations;
+  }
+
+  /** Notes a dependency. Call it *before* reading what it stands for. */
+  dependOn(slot: number): void {
+    this.slots.push(slot);
+    this.seen.push(this.#generations.at(slot));
+  }
+
+  /** Takes over dependencies noted earlier (a cache hit stands on what its item was made from). */
+  inherit(slots: readonly number[], seen: readonly number[]): void {
+    for (let i = 0; i < slots.length; i++) {
+      this.slots.push(slots[i] as number);
+      this.seen.push(seen[i] as number);
+    }
+  }
+
+  /** This reply must not be repeated. */
+  forbid(): void {
+    this.isRepeatable = false;
+  }
+}
+
+/** True while nothing that these slots stand for has changed. */
+export const isCurrent = (generations: SlotTable, slots: readonly number[], seen: readonly number[]): boolean => {
+  for (let i = 0; i < slots.length; i++) if (generations.at(slots[i] as number) !== seen[i]) return false;
+  return true;
+};

@@ -15,3 +15,4 @@ export { type Peer, Query, type Request, type ServerHandle, type Transport } fro
 export { Answer, DROP, type Drop, failure, type Reply, type Transfer } from './reply.ts';
 export { type Clock, type Services, systemClock } from './services.ts';
 export { type Lease, SharedResources } from './shared.ts';
+export { fallthroughZones, zonesFromArgs, zonesFromText } from './zones.ts';

@@ -76,7 +76,7 @@ export const tryNameFromText = (text: string): Name | null => {
   }
 };
 
-const NEEDS_ESCAPE = /[^!#-'*+,\-/0-:<-?A-[\]-~]/g;
+const NEEDS_ESCAPE = /[^!#-&*+,\-/0-:<-?A-[\]-~]/g;
 
 const escapeOctet = (octet: string): string => {
   const code = octet.charCodeAt(0);

@@ -27,6 +27,8 @@ export class Provenance {
   isRepeatable = true;
   /** Monotonic ms at which TTLs started to count down (a cache item's age), or -1 where TTLs stay as they are. */
   bornAtMs = -1;
+  /** Whole seconds that the layer which set `bornAtMs` has taken off the TTLs in this reply. */
+  agedSeconds = 0;
   /** Monotonic ms after which the reply must not be repeated (expiry, or the moment a prefetch is due). */
   repeatableUntilMs = Number.POSITIVE_INFINITY;
   /** True where A/AAAA and MX records are to be put in a new random order each time, as `loadbalance` does. */

@@ -1,0 +1,123 @@
+import { parseArgs } from 'node:util';
+
+/** CoreDNS's flags and ours, as they were given. */
+export interface ServeFlags {
+  /** A Corefile's path, `stdin`, or '' for the default. */
+  readonly conf: string;
+  /** Port of keys that name none. */
+  readonly port: number;
+  readonly pidfile: string;
+  readonly listPlugins: boolean;
+  readonly quiet: boolean;
+  readonly version: boolean;
+  readonly manifests: readonly string[];
+  readonly logFormat: 'text' | 'json';
+}
+
+/** A command line that can't be used; the process ends with `exitCode`. */
+export class UsageError extends Error {
+  readonly code = 'usage';
+  readonly exitCode: number;
+  constructor(message: string, exitCode = 2) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+const OPTIONS = {
+  conf: { type: 'string', default: '' },
+  'dns.port': { type: 'string', default: '53' },
+  p: { type: 'string' },
+  pidfile: { type: 'string', default: '' },
+  plugins: { type: 'boolean', default: false },
+  quiet: { type: 'boolean', default: false },
+  version: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+  h: { type: 'boolean', default: false },
+  manifests: { type: 'string', multiple: true, default: [] as string[] },
+  'log-format': { type: 'string', default: 'text' },
+} as const;
+
+const BOOLEAN_TEXT: Readonly<Record<string, boolean>> = {
+  1: true,
+  t: true,
+  T: true,
+  true: true,
+  TRUE: true,
+  True: true,
+  0: false,
+  f: false,
+  F: false,
+  false: false,
+  FALSE: false,
+  False: false,
+};
+
+export const USAGE = `Usage: cluster-dns [flags]
+       cluster-dns check FILE               validate a Corefile and start nothing
+       cluster-dns manifests DIR...         print the completed objects of manifest directories
+       cluster-dns pod NAMESPACE/POD        print a pod's resolv.conf and Service variables
+
+  -conf FILE          Corefile to load (default "Corefile"); stdin reads standard input
+  -dns.port, -p PORT  default port of server blocks (default 53)
+  -manifests DIR      read Services and endpoints from this directory of YAML in place of an API server; repeatable
+  -log-format FORMAT  text or json (default text)
+  -pidfile FILE       write the process id to this file
+  -plugins            list the plugins
+  -quiet              no start banner
+  -version            print the version
+`;
+
+/** Go's flag syntax in that of parseArgs: one dash or two, `-flag=value`, `-bool=false`. */
+const normalise = (args: readonly string[]): string[] => {
+  const out: string[] = [];
+  for (const arg of args) {
+    const match = /^--?([A-Za-z][A-Za-z0-9.-]*)(?:=(.*))?$/s.exec(arg);
+    if (match === null) {
+      out.push(arg);
+      continue;
+    }
+    const [, name, value] = match as unknown as [string, string, string | undefined];
+    const option = OPTIONS[name as keyof typeof OPTIONS];
+    if (option === undefined) throw new UsageError(`flag provided but not defined: -${name}`);
+    if (option.type === 'boolean' && value !== undefined) {
+      const isOn = BOOLEAN_TEXT[value];
+      if (isOn === undefined) throw new UsageError(`invalid boolean value "${value}" for -${name}: parse error`);
+      if (isOn) out.push(`--${name}`);
+    } else out.push(value === undefined ? `--${name}` : `--${name}=${value}`);
+  }
+  return out;
+};
+
+const readPort = (text: string): number => {
+  const port = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port <= 65_535)) throw new UsageError(`-dns.port: "${text}" is not a port (0 to 65535)`);
+  return port;
+};
+
+/** Reads the server's command line. Throws UsageError; one with exit code 0 asks for help. */
+export const readServeFlags = (args: readonly string[]): ServeFlags => {
+  let parsed: ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true }>>;
+  try {
+    parsed = parseArgs({ args: normalise(args), options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError((error as Error).message);
+  }
+  const { values, positionals } = parsed;
+  if (values.help || values.h) throw new UsageError('', 0);
+  if (positionals.length > 0) throw new UsageError(`extra command line arguments: [${positionals.join(' ')}]`, 1);
+  const logFormat = values['log-format'];
+  if (logFormat !== 'text' && logFormat !== 'json')
+    throw new UsageError(`-log-format: "${logFormat}" is neither text nor json`);
+  return {
+    conf: values.conf,
+    port: readPort(values.p ?? values['dns.port']),
+    pidfile: values.pidfile,
+    listPlugins: values.plugins,
+    quiet: values.quiet,
+    version: values.version,
+    manifests: values.manifests,
+    logFormat,
+  };
+};

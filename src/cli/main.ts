@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+import { UsageError, USAGE } from './flags.ts';
+
+/** Where a subcommand writes. */
+const io = {
+  stdout: (text: string): void => void process.stdout.write(text),
+  stderr: (text: string): void => void process.stderr.write(text),
+};
+
+/** Each subcommand is loaded when it is asked for: a server does not carry the tools. */
+const run = async (args: readonly string[]): Promise<number> => {
+  const [command, ...rest] = args;
+  switch (command) {
+    case 'check':
+      return (await import('./check.ts')).runCheck(rest, io);
+    case 'manifests':
+      return (await import('./manifests.ts')).runManifests(rest, io);
+    case 'pod':
+      return (await import('./pod.ts')).runPod(rest, io);
+    case 'help':
+      io.stdout(USAGE);
+      return 0;
+    default:
+      return (await import('./serve.ts')).runServe(args, io);
+  }
+};
+
+run(process.argv.slice(2)).then(
+  (exitCode) => {
+    process.exitCode = exitCode;
+  },
+  (error: unknown) => {
+    if (error instanceof UsageError) {
+      io.stderr(error.message === '' ? USAGE : `${error.message}\n${USAGE}`);
+      process.exitCode = error.exitCode;
+      return;
+    }
+    io.stderr(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exitCode = 1;
+  },
+);

@@ -1,0 +1,87 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { Log, type LogSink } from '#log/log.ts';
+import { Metrics } from '#metrics/metrics.ts';
+import { Generations, type Services, SharedResources, systemClock } from '#plugin/index.ts';
+import { PLUGINS } from '#plugins/index.ts';
+import { DnsServer } from '#server/lifecycle.ts';
+import { bannerText } from './banner.ts';
+import { type CorefileText, findCorefile } from './corefile-text.ts';
+import { readServeFlags, type ServeFlags } from './flags.ts';
+import type { CliIo } from './io.ts';
+import { VERSION, versionText } from './version.ts';
+import { onSignals } from './signals.ts';
+
+/** Runs the server until it is told to stop. Gives the exit code. Rejects with UsageError. */
+export const runServe = async (args: readonly string[], io: CliIo): Promise<number> => {
+  const flags = readServeFlags(args);
+  if (flags.version) {
+    io.stdout(versionText());
+    return 0;
+  }
+  if (flags.listPlugins) {
+    io.stdout(pluginList());
+    return 0;
+  }
+  let corefile: CorefileText;
+  try {
+    corefile = await findCorefile(flags.conf, flags.port);
+  } catch (error) {
+    io.stderr(`loading Corefile: ${(error as Error).message}\n`);
+    return 1;
+  }
+  return serve(flags, corefile, io);
+};
+
+const pluginList = (): string => {
+  const names = PLUGINS.filter((plugin) => !('unbuilt' in plugin)).map(({ name }) => `dns.${name}`);
+  return `Server types:\n  dns\n\nOther plugins:\n${names.sort().map((name) => `  ${name}\n`).join('')}`;
+};
+
+const serve = async (flags: ServeFlags, corefile: CorefileText, io: CliIo): Promise<number> => {
+  const sink: LogSink = flags.logFormat === 'json' ? await (await import('#log/json-sink.ts')).createJsonSink() : (await import('#log/text-sink.ts')).createTextSink();
+  const log = new Log(sink);
+  let finish: (exitCode: number) => void = () => undefined;
+  const finished = new Promise<number>((resolve) => {
+    finish = resolve;
+  });
+  const services: Services = {
+    metrics: new Metrics(),
+    log,
+    generations: new Generations(),
+    shared: new SharedResources(),
+    clock: systemClock,
+    random: Math.random,
+    manifestDirectories: flags.manifests,
+    isLenient: flags.manifests.length > 0,
+    version: VERSION,
+    configuration: { file: corefile.file, read: corefile.read },
+    reload: () => server.reload(),
+    fatal: (message) => {
+      log.fatal(message);
+      finish(1);
+    },
+  };
+  const server = new DnsServer({
+    plugins: PLUGINS,
+    services,
+    events: dnsEvents(services),
+    defaultPort: flags.port,
+    fileName: corefile.name,
+  });
+  try {
+    await server.start();
+  } catch (error) {
+    await sink.flush();
+    io.stderr(`${(error as Error).message}\n`);
+    return 1;
+  }
+  if (flags.pidfile !== '') writeFileSync(flags.pidfile, `${process.pid}\n`);
+  if (!flags.quiet) log.plain(bannerText(server, versionText()));
+  const stopSignals = onSignals(server, log, finish);
+  const exitCode = await finished;
+  stopSignals();
+  await server.stop(false);
+  await sink.flush();
+  if (flags.pidfile !== '') rmSync(flags.pidfile, { force: true });
+  return exitCode;
+};

@@ -1,0 +1,205 @@
+import { describe, expect, it } from 'vitest';
+import { decodeMessage, type Message } from '#dns/decode.ts';
+import { encodeMessage } from '#dns/encode.ts';
+import { MessageView } from '#dns/message-view.ts';
+import { type WireName, wireNameFromText } from '#dns/name.ts';
+import { addressRecord } from '#dns/record.ts';
+import { CLASS } from '#dns/registry/classes.ts';
+import { RR_TYPE } from '#dns/registry/rr-types.ts';
+import { Generations, Provenance } from '#plugin/index.ts';
+import { AnswerMemory } from './memory.ts';
+
+interface Ask {
+  readonly name?: string;
+  readonly type?: number;
+  readonly id?: number;
+  readonly flags?: number;
+  readonly udpSize?: number;
+  readonly isDnssecOk?: boolean;
+}
+
+const question = (ask: Ask): { name: WireName; type: number; class: number } => ({
+  name: wireNameFromText(ask.name ?? 'web.default.svc.cluster.local.'),
+  type: ask.type ?? RR_TYPE.A,
+  class: CLASS.IN,
+});
+const optOf = (ask: Ask) =>
+  ask.udpSize === undefined ? null : { udpSize: ask.udpSize, isDnssecOk: ask.isDnssecOk ?? false, options: [] };
+const NOTHING = { answer: [], authority: [], additional: [] };
+const query = (ask: Ask): Buffer =>
+  encodeMessage(
+    {
+      id: ask.id ?? 7,
+      flags: ask.flags ?? 0x0100,
+      opcode: 0,
+      rcode: 0,
+      question: question(ask),
+      ...NOTHING,
+      opt: optOf(ask),
+    },
+    65_535,
+  );
+const reply = (ask: Ask, ttl = 30, count = 1): Buffer => {
+  const { name } = question(ask);
+  const answer = Array.from({ length: count }, (_, i) => addressRecord(name, ttl, Uint8Array.of(10, 0, 0, i + 1)));
+  return encodeMessage(
+    { id: 7, flags: 0x8500, opcode: 0, rcode: 0, question: question(ask), ...NOTHING, answer, opt: optOf(ask) },
+    65_535,
+  );
+};
+
+const setUp = (maxOctets = 1_000_000) => {
+  const generations = new Generations();
+  let now = 10_000;
+  const memory = new AnswerMemory({
+    generations,
+    random: () => 0,
+    maxOctets,
+    clock: { monotonicMs: () => now, wallMs: () => now },
+  });
+  const view = new MessageView(42);
+  return {
+    generations,
+    memory,
+    advance: (ms: number) => {
+      now += ms;
+    },
+    keep: (ask: Ask, message: Buffer, change: (provenance: Provenance) => void = () => undefined) => {
+      const provenance = new Provenance(generations);
+      change(provenance);
+      expect(view.read(query(ask), false, false)).toBe(true);
+      memory.remember(view, message, provenance);
+    },
+    recall: (ask: Ask, isIPv6 = false, isTcp = false): Message | null => {
+      const known = view.read(query(ask), isIPv6, isTcp) ? memory.answer(view) : null;
+      return known === null ? null : (decodeMessage(known) as Message);
+    },
+  };
+};
+
+describe('the answer memory', () => {
+  it('gives the reply with the ID, RD and spelling of the query', () => {
+    const { keep, recall } = setUp();
+    keep({}, reply({}));
+    const known = recall({ name: 'WEB.default.svc.cluster.LOCAL.', id: 999, flags: 0 });
+    expect(known).toMatchObject({ id: 999, flags: 0x8400 });
+    expect(known?.questions[0]?.name).toBe(wireNameFromText('WEB.default.svc.cluster.LOCAL.'));
+    expect(known?.answer[0]?.owner).toBe(wireNameFromText('WEB.default.svc.cluster.LOCAL.'));
+  });
+
+  it('keeps apart type, DO, CD, AD, OPT and address family', () => {
+    const { keep, recall } = setUp();
+    keep({ udpSize: 1232 }, reply({ udpSize: 1232 }));
+    expect(recall({ udpSize: 1232 })).not.toBeNull();
+    expect(recall({ udpSize: 4096 })?.edns?.udpSize).toBe(4096);
+    for (const other of [
+      {},
+      { udpSize: 1232, isDnssecOk: true },
+      { udpSize: 1232, flags: 0x0110 },
+      { udpSize: 1232, flags: 0x0120 },
+      { udpSize: 1232, type: 97 },
+      { udpSize: 1232, type: RR_TYPE.HTTPS },
+    ])
+      expect(recall(other)).toBeNull();
+    expect(recall({ udpSize: 1232 }, true)).toBeNull();
+  });
+
+  it('does not fold the type: HTTPS (65) is not type 97', () => {
+    const { keep, recall } = setUp();
+    keep({ type: 97 }, reply({ type: 97 }));
+    expect(recall({ type: 65 })).toBeNull();
+  });
+
+  it('forgets when what the reply was made from changes, and only then', () => {
+    const { generations, keep, recall } = setUp();
+    keep({}, reply({}), (provenance) => provenance.dependOn(5));
+    generations.bump(6);
+    expect(recall({})).not.toBeNull();
+    generations.bump(5);
+    expect(recall({})).toBeNull();
+  });
+
+  it('never uses a reply that was on its way while its data changed', () => {
+    const { generations, keep, recall } = setUp();
+    keep({}, reply({}), (provenance) => {
+      provenance.dependOn(5);
+      generations.bump(5);
+    });
+    expect(recall({})).toBeNull();
+  });
+
+  it('counts TTLs down from the birth of what it repeats and ends with it', () => {
+    const { advance, keep, recall } = setUp();
+    keep({}, reply({}, 28), (provenance) => {
+      provenance.bornAtMs = 8500;
+      provenance.agedSeconds = 1;
+      provenance.repeatableUntilMs = 18_000;
+    });
+    expect(recall({})?.answer[0]?.ttl).toBe(28);
+    advance(499);
+    expect(recall({})?.answer[0]?.ttl).toBe(28);
+    advance(1);
+    expect(recall({})?.answer[0]?.ttl).toBe(27);
+    advance(7499);
+    expect(recall({})?.answer[0]?.ttl).toBe(20);
+    advance(1);
+    expect(recall({})).toBeNull();
+  });
+
+  it('leaves TTLs alone where nothing ages', () => {
+    const { advance, keep, recall } = setUp();
+    keep({}, reply({}, 30));
+    advance(3_600_000);
+    expect(recall({})?.answer[0]?.ttl).toBe(30);
+  });
+
+  it('leaves a reply larger than the client takes to the slow path, except over TCP', () => {
+    const { keep, recall } = setUp();
+    keep({}, reply({}, 30, 60));
+    expect(recall({})).toBeNull();
+    expect(recall({}, false, true)?.answer).toHaveLength(60);
+  });
+
+  it('changes the order of addresses where a reply rotates', () => {
+    const { keep, recall } = setUp();
+    const order = (message: Message | null) => message?.answer.map(({ rdata }) => rdata[3]);
+    keep({}, reply({}, 30, 3));
+    expect(order(recall({}))).toEqual([1, 2, 3]);
+    keep({}, reply({}, 30, 3), (provenance) => {
+      provenance.isRotated = true;
+    });
+    expect(order(recall({}))).toEqual([2, 3, 1]);
+  });
+
+  it('counts as the chain would, once a reply', () => {
+    const { keep, recall } = setUp();
+    const counted: number[] = [];
+    keep({}, reply({}), (provenance) =>
+      provenance.tallies.push({ count: ({ requestOctets }) => counted.push(requestOctets) }),
+    );
+    recall({});
+    recall({});
+    recall({ type: RR_TYPE.AAAA });
+    expect(counted).toEqual([47, 47]);
+  });
+
+  it('stays within its octets and keeps what is asked for', () => {
+    const { keep, memory, recall } = setUp(20_000);
+    keep({ name: 'kept.' }, reply({ name: 'kept.' }));
+    for (let i = 0; i < 500; i++) {
+      keep({ name: `n${i}.` }, reply({ name: `n${i}.` }));
+      expect(memory.octets).toBeLessThanOrEqual(20_000);
+      expect(recall({ name: 'kept.' })).not.toBeNull();
+    }
+    expect(memory.counts.evicted).toBeGreaterThan(400);
+  });
+
+  it('replaces a reply to the same question', () => {
+    const { keep, memory, recall } = setUp();
+    keep({}, reply({}, 30));
+    const { octets } = memory;
+    keep({}, reply({}, 10));
+    expect(memory.octets).toBe(octets);
+    expect(recall({})?.answer[0]?.ttl).toBe(10);
+  });
+});

@@ -1,0 +1,122 @@
+import type { PluginDefinition, Services, UnbuiltPlugin } from '#plugin/index.ts';
+import { type Configuration, ConfigurationError, configure } from './configuration.ts';
+import { ListenerSet } from './listener-set.ts';
+import type { CoreEvents } from './server-group.ts';
+
+/** Longest a stop or a reload waits for queries on their way (CoreDNS: graceful timeout). */
+const DRAIN_MS = 5000;
+
+export interface ServerOptions {
+  /** All known directives in chain order. */
+  readonly plugins: readonly (PluginDefinition | UnbuiltPlugin)[];
+  readonly services: Services;
+  readonly events: CoreEvents;
+  /** Port of keys that name none. */
+  readonly defaultPort: number;
+  /** Text of the configuration where there is no file. */
+  readonly fileName: string;
+}
+
+/**
+ * The running server: one configuration at a time, on sockets that belong to the process. Nothing is open before `start`; a reload
+ * starts the new configuration whole, hands the sockets over in one step and only then stops the old one.
+ */
+export class DnsServer {
+  readonly #options: ServerOptions;
+  readonly #listeners = new ListenerSet();
+  #current: Configuration | null = null;
+  #reloading: Promise<unknown> = Promise.resolve();
+  #isStopping = false;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+  }
+
+  get configuration(): Configuration | null {
+    return this.#current;
+  }
+
+  /** Bound addresses with their ports. */
+  get listening(): readonly { readonly label: string; readonly host: string; readonly port: number }[] {
+    return this.#listeners.bound();
+  }
+
+  /** Reads the configuration and serves it. Rejects with ConfigurationError or the reason why a plugin or a socket does not start. */
+  async start(): Promise<Configuration> {
+    const configuration = await this.#configure();
+    await this.#replace(configuration);
+    return configuration;
+  }
+
+  /** Replaces the configuration with what the file says now; on any fault the old one goes on and the reason is given. Never rejects. */
+  reload(): Promise<Error | null> {
+    const reloaded = this.#reloading.then(async () => {
+      if (this.#isStopping) return new Error('the server is stopping');
+      try {
+        await this.#replace(await this.#configure());
+        return null;
+      } catch (error) {
+        return error instanceof Error ? error : new Error(String(error));
+      }
+    });
+    this.#reloading = reloaded;
+    return reloaded;
+  }
+
+  /** Ends everything: with `isGraceful` after lameduck and after the queries on their way were answered. Never rejects. */
+  async stop(isGraceful: boolean): Promise<void> {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    await this.#reloading;
+    const configuration = this.#current;
+    if (configuration === null) return;
+    if (isGraceful) await this.#logFaults(configuration.instances().map((instance) => instance.lameduck?.()));
+    if (isGraceful) await this.#drain(configuration);
+    await this.#listeners.close();
+    await this.#stopInstances(configuration);
+  }
+
+  async #configure(): Promise<Configuration> {
+    const { services, fileName } = this.#options;
+    const text = await services.configuration.read();
+    const configuration = configure({ ...this.#options, file: services.configuration.file ?? fileName, text });
+    for (const warning of configuration.warnings) services.log.warning(warning);
+    if (configuration.faults.length > 0) throw new ConfigurationError(configuration);
+    return configuration;
+  }
+
+  async #replace(next: Configuration): Promise<void> {
+    try {
+      for (const instance of next.instances()) await instance.start?.();
+      await this.#listeners.replace(next.groups);
+    } catch (error) {
+      await this.#stopInstances(next);
+      throw error;
+    }
+    const old = this.#current;
+    this.#current = next;
+    for (const instance of next.instances()) instance.serving?.();
+    if (old === null) return;
+    await this.#drain(old);
+    await this.#stopInstances(old);
+  }
+
+  #drain(configuration: Configuration): Promise<unknown> {
+    return Promise.all(configuration.groups.map(({ group }) => group.drain(DRAIN_MS)));
+  }
+
+  async #stopInstances(configuration: Configuration): Promise<void> {
+    await this.#logFaults(
+      [...configuration.instances()].reverse().map(async (instance) => {
+        await instance.stop?.();
+      }),
+    );
+  }
+
+  /** At a stop a fault is logged and the stopping goes on. */
+  async #logFaults(steps: readonly (Promise<void> | undefined)[]): Promise<void> {
+    for (const result of await Promise.allSettled(steps))
+      if (result.status === 'rejected')
+        this.#options.services.log.error(`stop: ${String(result.reason?.message ?? result.reason)}`);
+  }
+}

@@ -1,0 +1,72 @@
+import { addressText, type ListenAddress, type Listener } from './listeners/listener.ts';
+import { TcpListener } from './listeners/tcp.ts';
+import { UdpDgramListener } from './listeners/udp-dgram.ts';
+import type { ServerGroup } from './server-group.ts';
+
+/** A group and where it is to be listened for. */
+export interface GroupAddress {
+  readonly address: ListenAddress;
+  readonly group: ServerGroup;
+}
+
+interface Pair {
+  readonly address: ListenAddress;
+  readonly label: string;
+  readonly listeners: readonly Listener[];
+}
+
+/** UDP and TCP sockets of the process, by address. */
+export class ListenerSet {
+  #pairs = new Map<string, Pair>();
+
+  /**
+   * Opens what is new, hands every address to its group in one step, closes what is no longer wanted. Where a socket can't be opened
+   * nothing has changed.
+   */
+  async replace(wanted: readonly GroupAddress[]): Promise<void> {
+    const next = new Map<string, Pair>();
+    const opened: Listener[] = [];
+    try {
+      for (const { address, group } of wanted) {
+        const key = addressText(address);
+        const known = this.#pairs.get(key);
+        const pair = known ?? { address, label: group.label, listeners: await openPair(address) };
+        if (known === undefined) opened.push(...pair.listeners);
+        next.set(key, pair);
+      }
+    } catch (error) {
+      await Promise.all(opened.map((listener) => listener.close()));
+      throw error;
+    }
+    for (const { address, group } of wanted)
+      for (const listener of next.get(addressText(address))?.listeners ?? []) listener.serve(group);
+    const unwanted = [...this.#pairs].filter(([key]) => !next.has(key)).flatMap(([, pair]) => pair.listeners);
+    this.#pairs = next;
+    await Promise.all(unwanted.map((listener) => listener.close()));
+  }
+
+  bound(): { label: string; host: string; port: number }[] {
+    return [...this.#pairs.values()].map(({ label, address, listeners }) => ({
+      label,
+      host: address.host,
+      port: listeners[0]?.port ?? address.port,
+    }));
+  }
+
+  async close(): Promise<void> {
+    const pairs = [...this.#pairs.values()];
+    this.#pairs = new Map();
+    await Promise.all(pairs.flatMap(({ listeners }) => listeners.map((listener) => listener.close())));
+  }
+}
+
+/** TCP first, then UDP on the same port, so that port 0 gives one port for both. */
+const openPair = async (address: ListenAddress): Promise<Listener[]> => {
+  const tcp = await TcpListener.open(address);
+  try {
+    return [await UdpDgramListener.open({ host: address.host, port: tcp.port }), tcp];
+  } catch (error) {
+    await tcp.close();
+    throw error;
+  }
+};

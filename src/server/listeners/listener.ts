@@ -1,0 +1,34 @@
+import type { ServerGroup } from '../server-group.ts';
+
+/** An address that is listened on. `host` is an IP address, or '' for all. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Text of an address as Go writes it: `127.0.0.1:53`, `[::1]:53`, `:53`. */
+export const addressText = ({ host, port }: ListenAddress): string =>
+  `${host.includes(':') ? `[${host}]` : host}:${port}`;
+
+/** Sockets of one address and protocol. They belong to the process: a reload only changes whom they hand messages to. */
+export interface Listener {
+  /** The port that was bound, for a listener on port 0. */
+  readonly port: number;
+  /** Hands every message from now on to this group. */
+  serve(group: ServerGroup): void;
+  /** Stops taking messages; replies on their way are still sent by what holds a sink. */
+  close(): Promise<void>;
+}
+
+/** The system's refusal to listen, in the words of Go's net package. */
+export const listenError = (network: 'udp' | 'tcp', address: ListenAddress, error: unknown): Error => {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const words: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'address already in use',
+    EACCES: 'permission denied',
+    EADDRNOTAVAIL: 'cannot assign requested address',
+  };
+  return new Error(`listen ${network} ${addressText(address)}: bind: ${words[code] ?? (error as Error).message}`, {
+    cause: error,
+  });
+};

@@ -1,0 +1,194 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import type { Peer } from '#plugin/index.ts';
+import type { ReplySink, ServerGroup } from '../server-group.ts';
+import { type ListenAddress, type Listener, listenError } from './listener.ts';
+
+/** How often a wildcard listener looks for addresses that came or went. */
+const ADDRESS_CHECK_MS = 5000;
+const RECEIVE_BUFFER_OCTETS = 4 * 1024 * 1024;
+
+/** Sends over the socket that was asked, so the reply leaves from the address that the query went to. */
+class UdpSink implements ReplySink {
+  readonly #socket: Socket;
+  readonly #port: number;
+  readonly #address: string;
+  constructor(socket: Socket, port: number, address: string) {
+    this.#socket = socket;
+    this.#port = port;
+    this.#address = address;
+  }
+  send(message: Buffer): void {
+    sendTo(this.#socket, message, this.#port, this.#address);
+  }
+  none(): void {
+    return;
+  }
+}
+
+/** A peer that cannot be reached, or a socket that is closed by now, is the peer's loss and no fault of ours. */
+const sendTo = (socket: Socket, message: Buffer, port: number, address: string): void => {
+  try {
+    socket.send(message, 0, message.length, port, address, ignoreSendError);
+  } catch (error) {
+    if (
+      (error as NodeJS.ErrnoException).code !== 'ERR_SOCKET_DGRAM_NOT_RUNNING' &&
+      (error as NodeJS.ErrnoException).code !== 'ERR_SOCKET_BAD_PORT'
+    )
+      throw error;
+  }
+};
+
+const ignoreSendError = (): void => undefined;
+
+/** One bound socket. */
+class BoundSocket {
+  readonly socket: Socket;
+  readonly #family: 4 | 6;
+  #local = { address: '', port: 0 };
+  group: ServerGroup | null = null;
+
+  constructor(host: string) {
+    this.#family = isIPv6(host) ? 6 : 4;
+    // The address is a number already: looking it up again costs a tenth of a reply.
+    this.socket = createSocket({
+      type: this.#family === 6 ? 'udp6' : 'udp4',
+      ipv6Only: true,
+      lookup: (address, _options, done) => done(null, address, this.#family),
+    });
+    this.socket.on('message', (bytes, remote) => this.#message(bytes, remote));
+  }
+
+  get port(): number {
+    return this.#local.port;
+  }
+
+  bind(host: string, port: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.socket.once('error', reject);
+      this.socket.bind({ address: host, port, exclusive: true }, () => {
+        this.socket.off('error', reject);
+        this.socket.on('error', ignoreSendError);
+        this.#local = this.socket.address();
+        growReceiveBuffer(this.socket);
+        resolve();
+      });
+    });
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => this.socket.close(() => resolve()));
+  }
+
+  #message(bytes: Buffer, remote: RemoteInfo): void {
+    const { group } = this;
+    if (group === null) return;
+    const known = group.recall(bytes, this.#family === 6, false);
+    if (known !== null) {
+      sendTo(this.socket, known, remote.port, remote.address);
+      return;
+    }
+    const peer: Peer = {
+      address: remote.address,
+      port: remote.port,
+      family: this.#family,
+      localAddress: this.#local.address,
+      localPort: this.#local.port,
+    };
+    group.handle(bytes, peer, 'udp', new UdpSink(this.socket, remote.port, remote.address));
+  }
+}
+
+/** The kernel may cap it; a small buffer only means that bursts are dropped earlier. */
+const growReceiveBuffer = (socket: Socket): void => {
+  try {
+    socket.setRecvBufferSize(RECEIVE_BUFFER_OCTETS);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_SOCKET_BUFFER_SIZE') throw error;
+  }
+};
+
+/** Addresses of this machine, loopback included; link-local IPv6 with its zone. */
+export const localAddresses = (): string[] => {
+  const found = new Set<string>();
+  for (const [name, addresses] of Object.entries(networkInterfaces()))
+    for (const { address, family, scopeid } of addresses ?? [])
+      found.add(family === 'IPv6' && scopeid ? `${address}%${name}` : address);
+  return [...found];
+};
+
+/**
+ * UDP by `node:dgram`. For all addresses ('' as host) it binds each local address by itself: dgram has no IP_PKTINFO, and a reply
+ * must leave from the address that was asked. Addresses that come or go are followed.
+ */
+export class UdpDgramListener implements Listener {
+  readonly #addresses: () => string[];
+  readonly #sockets = new Map<string, BoundSocket>();
+  #group: ServerGroup | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #port: number;
+
+  private constructor(address: ListenAddress, addresses: () => string[]) {
+    this.#addresses = addresses;
+    this.#port = address.port;
+  }
+
+  /** Binds, or rejects with the reason. `addresses` lists this machine's addresses. */
+  static async open(address: ListenAddress, addresses: () => string[] = localAddresses): Promise<UdpDgramListener> {
+    const listener = new UdpDgramListener(address, addresses);
+    try {
+      if (address.host !== '') await listener.#bind(address.host);
+      else {
+        for (const host of addresses()) await listener.#bind(host);
+        listener.#timer = setInterval(() => void listener.#follow(), ADDRESS_CHECK_MS).unref();
+      }
+    } catch (error) {
+      await listener.close();
+      throw listenError('udp', address, error);
+    }
+    return listener;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  serve(group: ServerGroup): void {
+    this.#group = group;
+    for (const bound of this.#sockets.values()) bound.group = group;
+  }
+
+  async close(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    const sockets = [...this.#sockets.values()];
+    this.#sockets.clear();
+    await Promise.all(sockets.map((bound) => bound.close()));
+  }
+
+  async #bind(host: string): Promise<void> {
+    const bound = new BoundSocket(host);
+    try {
+      await bound.bind(host, this.#port);
+    } catch (error) {
+      await bound.close();
+      throw error;
+    }
+    this.#port = bound.port;
+    bound.group = this.#group;
+    this.#sockets.set(host, bound);
+  }
+
+  async #follow(): Promise<void> {
+    const present = new Set(this.#addresses());
+    for (const [host, bound] of this.#sockets) {
+      if (present.has(host)) continue;
+      this.#sockets.delete(host);
+      await bound.close();
+    }
+    for (const host of present) {
+      // An address that is just being set up (IPv6 duplicate address detection) refuses for now; the next look tries again.
+      if (!this.#sockets.has(host)) await this.#bind(host).catch(ignoreSendError);
+    }
+  }
+}

@@ -1,0 +1,205 @@
+import { MessageView } from '#dns/message-view.ts';
+import { foldName, type Name } from '#dns/name.ts';
+import { RCODE } from '#dns/registry/rcodes.ts';
+import {
+  type Answer,
+  type BlockInfo,
+  failure,
+  type Next,
+  type Peer,
+  Provenance,
+  Query,
+  type Reply,
+  type ServerHandle,
+  type Services,
+  type Transport,
+} from '#plugin/index.ts';
+import { acceptMessage, badVersion, isOddClass } from './accept.ts';
+import { AnswerMemory } from './answer-memory/memory.ts';
+import { encodeReply, replyLimit } from './respond.ts';
+import { route } from './route.ts';
+
+/** A server block ready to answer; `chain` is null where it has no plugins that do. */
+export interface Site {
+  readonly zone: Name;
+  readonly chain: Next | null;
+  readonly block: BlockInfo;
+}
+
+/** Where a reply goes. */
+export interface ReplySink {
+  send(message: Buffer): void;
+  /** There is no reply to this query. */
+  none(): void;
+}
+
+/** What the server tells about queries that no plugin answered for. */
+export interface CoreEvents {
+  /** A query that was refused or that broke a plugin. `zone` is `dropped`. */
+  dropped(query: Query, reply: Answer): void;
+  panic(): void;
+}
+
+const MAX_LOOKUP_DEPTH = 16;
+/** Octets of remembered replies per listening address. */
+const MEMORY_OCTETS = 16 * 1024 * 1024;
+
+/** All that is served on one listening address: its zones, and the memory of its replies. CoreDNS: `dnsserver.Server`. */
+export class ServerGroup implements ServerHandle {
+  readonly label: string;
+  readonly memory: AnswerMemory | null;
+  readonly #zones: ReadonlyMap<Name, Site>;
+  readonly #services: Services;
+  readonly #events: CoreEvents;
+  readonly #view: MessageView;
+  readonly #takesAnyClass: boolean;
+  readonly #isDebug: boolean;
+  #inFlight = 0;
+  #whenIdle: (() => void) | null = null;
+
+  constructor(label: string, sites: readonly Site[], services: Services, events: CoreEvents) {
+    this.label = label;
+    this.#zones = new Map(sites.map((site) => [site.zone, site]));
+    this.#services = services;
+    this.#events = events;
+    this.#view = new MessageView(Math.floor(services.random() * 0x1_0000_0000));
+    const names = new Set(sites.flatMap(({ block }) => block.pluginNames));
+    this.#takesAnyClass = names.has('chaos') || names.has('forward');
+    this.#isDebug = sites.some(({ block }) => block.settings.isDebug);
+    const { generations, clock, random } = services;
+    this.memory = names.has('view') ? null : new AnswerMemory({ generations, clock, random, maxOctets: MEMORY_OCTETS });
+  }
+
+  /** A remembered reply, counted and patched, or null: then `handle` it. */
+  recall(bytes: Buffer, isIPv6: boolean, isTcp: boolean): Buffer | null {
+    const view = this.#view;
+    return this.memory !== null && view.read(bytes, isIPv6, isTcp) ? this.memory.answer(view) : null;
+  }
+
+  /** Answers a message through the plugins. The sink is given each reply once, now or later, or never for a message without one. */
+  handle(bytes: Buffer, peer: Peer, transport: Transport, sink: ReplySink): void {
+    const accepted = acceptMessage(bytes);
+    if (accepted.kind === 'rejected') {
+      if (accepted.reply === null) sink.none();
+      else sink.send(accepted.reply);
+      return;
+    }
+    const { request } = accepted;
+    const { generations, clock } = this.#services;
+    const query = new Query(
+      {
+        request,
+        peer,
+        transport,
+        server: this,
+        provenance: new Provenance(generations),
+        receivedAtMs: clock.monotonicMs(),
+      },
+      {
+        name: foldName(request.question.name),
+        type: request.question.type,
+        class: request.question.class,
+        zone: '' as Name,
+        depth: 0,
+      },
+    );
+    if (!this.#takesAnyClass && isOddClass(request)) {
+      this.#refuse(query, RCODE.REFUSED, sink);
+      return;
+    }
+    if (request.edns !== null && request.edns.version !== 0) {
+      sink.send(badVersion(request));
+      return;
+    }
+    const reply = this.serve(query);
+    if (!(reply instanceof Promise)) {
+      this.#finish(bytes, query, reply, sink);
+      return;
+    }
+    this.#inFlight++;
+    void this.#finishLater(bytes, query, reply, sink);
+  }
+
+  /** Routes to a server block and runs its chain. A plugin that throws makes SERVFAIL, never a rejection. */
+  serve(query: Query): Reply | Promise<Reply> {
+    if (query.depth > MAX_LOOKUP_DEPTH)
+      return failure(RCODE.SERVFAIL, new Error(`internal look-ups nest deeper than ${MAX_LOOKUP_DEPTH}`));
+    const site = route(this.#zones, query.name, query.type);
+    if (site === null || site.chain === null) {
+      const reply = failure(RCODE.REFUSED);
+      query.provenance.forbid();
+      this.#events.dropped(query, reply);
+      return reply;
+    }
+    query.zone = site.zone;
+    try {
+      const reply = site.chain(query);
+      return reply instanceof Promise ? reply.catch((error: unknown) => this.#panicked(query, error)) : reply;
+    } catch (error) {
+      return this.#panicked(query, error);
+    }
+  }
+
+  /** Resolves once no query is on its way, or after `limitMs`. */
+  async drain(limitMs: number): Promise<void> {
+    if (this.#inFlight === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, limitMs);
+      this.#whenIdle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#whenIdle = null;
+  }
+
+  async #finishLater(bytes: Buffer, query: Query, reply: Promise<Reply>, sink: ReplySink): Promise<void> {
+    try {
+      this.#finish(bytes, query, await reply, sink);
+    } finally {
+      if (--this.#inFlight === 0) this.#whenIdle?.();
+    }
+  }
+
+  #finish(bytes: Buffer, query: Query, reply: Reply, sink: ReplySink): void {
+    if (reply.kind === 'drop') {
+      sink.none();
+      return;
+    }
+    if (reply.kind === 'transfer') {
+      this.#refuse(query, RCODE.REFUSED, sink);
+      return;
+    }
+    const message = encodeReply(query.request, reply, replyLimit(query.request, query.transport));
+    sink.send(message);
+    if (query.provenance.isRepeatable && !reply.isBare) this.#remember(bytes, query, message);
+  }
+
+  #remember(bytes: Buffer, query: Query, message: Buffer): void {
+    const isCut = ((message[2] as number) & 0x02) !== 0;
+    if (this.memory === null || isCut) return;
+    if (!this.#view.read(bytes, query.peer.family === 6, query.transport !== 'udp')) return;
+    this.memory.remember(this.#view, message, query.provenance);
+  }
+
+  #refuse(query: Query, rcode: number, sink: ReplySink): void {
+    const reply = failure(rcode);
+    this.#events.dropped(query, reply);
+    sink.send(encodeReply(query.request, reply, replyLimit(query.request, query.transport)));
+  }
+
+  #panicked(query: Query, error: unknown): Reply {
+    if (this.#isDebug) {
+      setImmediate(() => {
+        throw error;
+      });
+    }
+    const text = error instanceof Error ? error.message : String(error);
+    this.#services.log.error(`Recovered from panic in server: "${this.label}" ${text}`);
+    this.#events.panic();
+    query.provenance.forbid();
+    const reply = failure(RCODE.SERVFAIL);
+    this.#events.dropped(query, reply);
+    return reply;
+  }
+}

@@ -1,0 +1,60 @@
+import type { Log } from '#log/log.ts';
+import type { Metrics } from '#metrics/metrics.ts';
+import { ApiClient } from './api/client.ts';
+import { type Clock, systemClock } from './api/clock.ts';
+import { type ApiConnection, openConnection } from './api/connection.ts';
+import { Reflector } from './api/reflector.ts';
+import { watchedResources } from './api/resource.ts';
+import type { ClusterSource, Kind, SourceEvents, SourceFilter } from './source.ts';
+
+export type { ApiConnection } from './api/connection.ts';
+
+export interface ApiSourceOptions {
+  readonly connection: ApiConnection;
+  readonly filter: SourceFilter;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly userAgent: string;
+  readonly random: () => number;
+  readonly clock?: Clock;
+  /** Where a Pod's `/var/run/secrets/...` is looked for; for tests. */
+  readonly serviceAccountRoot?: string;
+}
+
+/** Cluster data from an API server: one list and watch for each kind, side by side, until it is stopped. */
+export class ApiSource implements ClusterSource {
+  readonly #options: ApiSourceOptions;
+  readonly #stopping = new AbortController();
+  readonly #awaited: Set<Kind>;
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ApiSourceOptions) {
+    this.#options = options;
+    this.#awaited = new Set(watchedResources(options.filter).map((resource) => resource.kind));
+  }
+
+  start(events: SourceEvents): void {
+    const { connection, filter, log, metrics, userAgent, random, clock = systemClock } = this.#options;
+    const connector = openConnection(connection, this.#options.serviceAccountRoot);
+    const client = new ApiClient({ connector, metrics, userAgent, clock });
+    const reflectors = watchedResources(filter).map((resource) => {
+      const synced = (): void => {
+        this.#awaited.delete(resource.kind);
+        events.synced(resource.kind);
+      };
+      const change = events.change.bind(events);
+      return new Reflector({ client, resource, clock, random, log, change, synced });
+    });
+    const { signal } = this.#stopping;
+    this.#running = Promise.all(reflectors.map((reflector) => reflector.run(signal))).then(() => client.close());
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  isSynced(): boolean {
+    return this.#awaited.size === 0;
+  }
+}

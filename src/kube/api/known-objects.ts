@@ -1,0 +1,68 @@
+import type { Change, Kind, KubeObject } from '../source.ts';
+import { Turns } from './turns.ts';
+
+type ByName = Map<string, KubeObject>;
+
+/** What a reflector has given out, so that it can say what a new list changes. */
+export class KnownObjects {
+  readonly #kind: Kind;
+  readonly #emit: (change: Change) => void;
+  #objects = new Map<string, ByName>();
+
+  constructor(kind: Kind, emit: (change: Change) => void) {
+    this.#kind = kind;
+    this.#emit = emit;
+  }
+
+  /** An object as it is now; nothing is given out where it is known in this version. */
+  set(object: KubeObject): void {
+    const old = this.#objects.get(object.namespace)?.get(object.name);
+    if (old !== undefined && object.resourceVersion !== '' && old.resourceVersion === object.resourceVersion) return;
+    put(this.#objects, object);
+    this.#emit({ type: 'set', object });
+  }
+
+  delete(namespace: string, name: string): void {
+    const names = this.#objects.get(namespace);
+    if (names?.delete(name) !== true) return;
+    if (names.size === 0) this.#objects.delete(namespace);
+    this.#emit({ type: 'delete', kind: this.#kind, namespace, name });
+  }
+
+  /** Begins a whole list. What it gives takes effect at once; what it does not give is deleted by `finish`. */
+  relist(): Relist {
+    const seen = new Map<string, ByName>();
+    return {
+      set: (object) => {
+        this.set(object);
+        put(seen, this.#objects.get(object.namespace)?.get(object.name) ?? object);
+      },
+      finish: async () => {
+        const turns = new Turns();
+        for (const [namespace, names] of this.#objects) {
+          for (const name of names.keys()) {
+            if (seen.get(namespace)?.has(name) === true) continue;
+            this.delete(namespace, name);
+            if (turns.isOver()) await turns.next();
+          }
+        }
+        this.#objects = seen;
+      },
+    };
+  }
+}
+
+/** One whole list in the making; just dropped where it fails half-way. */
+export interface Relist {
+  set(object: KubeObject): void;
+  finish(): Promise<void>;
+}
+
+const put = (objects: Map<string, ByName>, object: KubeObject): void => {
+  let names = objects.get(object.namespace);
+  if (names === undefined) {
+    names = new Map();
+    objects.set(object.namespace, names);
+  }
+  names.set(object.name, object);
+};

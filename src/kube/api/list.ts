@@ -1,0 +1,77 @@
+import { asObject, asText } from '../objects/json.ts';
+import { readChunks } from './chunks.ts';
+import type { ApiClient } from './client.ts';
+import type { Clock } from './clock.ts';
+import { ItemSplitter } from './item-splitter.ts';
+import { KubeError, textOf } from './kube-error.ts';
+import { pathOf, type Resource } from './resource.ts';
+
+/**
+ * Objects a page. Pages bound what the server holds for one request; here every page is parsed in slices
+ * anyway, so they may be larger than what could be parsed at once.
+ */
+const PAGE_OBJECTS = 1000;
+/** A page that stands still for this long is broken off. */
+const IDLE_MS = 30_000;
+
+export interface ListOptions {
+  readonly client: ApiClient;
+  readonly clock: Clock;
+  readonly resource: Resource;
+  readonly signal: AbortSignal;
+  /** Called with each object as the server gives it. */
+  readonly take: (raw: unknown) => void;
+}
+
+/**
+ * Reads a whole list, page by page, and gives its resourceVersion. Rejects with a KubeError.
+ * Where the server forgets the continue token (410) it rejects with KUBE_EXPIRED; `isPaged: false` then needs none.
+ */
+export const readList = async (options: ListOptions, isPaged: boolean): Promise<string> => {
+  const { resource } = options;
+  const query: Record<string, string> = isPaged ? { limit: String(PAGE_OBJECTS) } : {};
+  for (;;) {
+    const { resourceVersion, next } = await readPage(options, pathOf(resource, query));
+    if (next === '') return resourceVersion;
+    query.continue = next;
+  }
+};
+
+interface PageEnd {
+  readonly resourceVersion: string;
+  readonly next: string;
+}
+
+const readPage = async (options: ListOptions, path: string): Promise<PageEnd> => {
+  const { client, clock, signal, take } = options;
+  const body = await client.get(path, signal);
+  const fail = (): void => {
+    body.destroy(new KubeError('KUBE_UNREACHABLE', `the list stood still for ${IDLE_MS} ms`));
+  };
+  let stop = clock.deadline(IDLE_MS, fail);
+  try {
+    const splitter = new ItemSplitter(take);
+    await readChunks(body, (chunk) => {
+      stop();
+      splitter.push(chunk);
+      stop = clock.deadline(IDLE_MS, fail);
+    });
+    return endOf(splitter.finish());
+  } catch (error) {
+    if (error instanceof KubeError) throw error;
+    const isSyntax = error instanceof SyntaxError;
+    throw new KubeError(isSyntax ? 'KUBE_BROKEN_DATA' : 'KUBE_UNREACHABLE', `list broken off: ${textOf(error)}`, {
+      cause: error,
+    });
+  } finally {
+    stop();
+    body.destroy();
+  }
+};
+
+const endOf = (envelope: unknown): PageEnd => {
+  const { metadata } = asObject(envelope);
+  const { resourceVersion, continue: next } = asObject(metadata);
+  if (asText(resourceVersion) === '') throw new KubeError('KUBE_BROKEN_DATA', 'the list has no resourceVersion');
+  return { resourceVersion: asText(resourceVersion), next: asText(next) };
+};

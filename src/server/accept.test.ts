@@ -8,7 +8,7 @@ const message = (flags: number, counts: readonly number[], rest = '00000100 01')
   const header = Buffer.alloc(12);
   header.writeUInt16BE(0x1234, 0);
   header.writeUInt16BE(flags, 2);
-  counts.forEach((count, i) => header.writeUInt16BE(count, 4 + 2 * i));
+  for (const [i, count] of counts.entries()) header.writeUInt16BE(count, 4 + 2 * i);
   return Buffer.concat([header, Buffer.from(rest.replaceAll(' ', ''), 'hex')]);
 };
 const QUESTION = '03777777 00 0001 0001';

@@ -1,0 +1,61 @@
+import type { Service } from '../objects/service.ts';
+import type { ReadyAddress } from './service-entry.ts';
+
+const sameTexts = (a: readonly string[], b: readonly string[]): boolean =>
+  a === b || (a.length === b.length && a.every((text, i) => text === b[i]));
+
+interface PortLike {
+  readonly name: string;
+  readonly protocol: string;
+  readonly port: number | null;
+}
+
+/** True where both lists say the same ports in the same order. */
+export const samePorts = (a: readonly PortLike[], b: readonly PortLike[]): boolean =>
+  a === b ||
+  (a.length === b.length &&
+    a.every((port, i) => {
+      const other = b[i] as PortLike;
+      return port.name === other.name && port.port === other.port && port.protocol === other.protocol;
+    }));
+
+/** Which zones' records differ: those of the cluster (`internal`), and those of external addresses (`external`). */
+export interface ServiceDifference {
+  readonly internal: boolean;
+  readonly external: boolean;
+}
+
+/** How a Service's records change between two versions; null stands for not there. Ports are in both kinds of zone. */
+export const serviceDifference = (old: Service | null, now: Service | null): ServiceDifference => {
+  const only = old ?? now;
+  if (old === null || now === null)
+    return { internal: only !== null, external: only !== null && only.externalIPs.length > 0 };
+  if (!samePorts(old.ports, now.ports)) return { internal: true, external: true };
+  return {
+    internal:
+      old.externalName !== now.externalName || old.type !== now.type || !sameTexts(old.clusterIPs, now.clusterIPs),
+    external: !sameTexts(old.externalIPs, now.externalIPs),
+  };
+};
+
+const sameNames = (a: ReadyAddress, b: ReadyAddress): boolean =>
+  a.hostname === b.hostname && a.targetName === b.targetName;
+
+/** True where both lists give the same records. */
+export const sameReadyAddresses = (a: readonly ReadyAddress[], b: readonly ReadyAddress[]): boolean =>
+  a.length === b.length &&
+  a.every((address, i) => address.text === b[i]?.text && sameNames(address, b[i] as ReadyAddress));
+
+/** Texts of addresses that are in one list only, or whose host name differs: their reverse records change. */
+export const changedAddresses = (old: readonly ReadyAddress[], now: readonly ReadyAddress[]): string[] => {
+  const before = new Map<string, ReadyAddress>();
+  for (const address of old) before.set(address.text, address);
+  const changed: string[] = [];
+  for (const address of now) {
+    const was = before.get(address.text);
+    before.delete(address.text);
+    if (was === undefined || !sameNames(was, address)) changed.push(address.text);
+  }
+  for (const text of before.keys()) changed.push(text);
+  return changed;
+};

@@ -1,187 +1,213 @@
-/** One condition on a label. `=` and `==` are `in` with one value. */
+/** One condition on an object's labels. */
 export interface LabelRequirement {
   readonly key: string;
-  readonly operator: 'in' | 'notin' | 'exists' | '!';
-  /** Sorted, each once; empty for `exists` and `!`. */
+  readonly operator: 'in' | 'notin' | 'exists' | 'not-exists';
+  /** Sorted; empty for the two that ask for the key alone. */
   readonly values: readonly string[];
 }
 
-/** Why a text is no label selector, in the words of Kubernetes' own parser. */
-export class LabelSelectorError extends Error {
-  readonly code = 'label-selector-invalid';
-}
-
-/** A label selector (`app=web,tier in (front,back),!canary`): an object must meet all of its requirements. */
-export class LabelSelector {
+/** A label selector that was read: every requirement must hold. */
+export interface LabelSelector {
+  /** Sorted by key. */
   readonly requirements: readonly LabelRequirement[];
-  /** Canonical text, as it goes to an API server: ordered by label, values sorted. '' where everything matches. */
+  /** The same selector in the form that is sent to an API server; '' selects all. */
   readonly text: string;
-
-  constructor(requirements: readonly LabelRequirement[]) {
-    this.requirements = [...requirements].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-    this.text = this.requirements.map(requirementText).join(',');
-  }
-
-  matches(labels: Readonly<Record<string, string>>): boolean {
-    return this.requirements.every((requirement) =>
-      isMet(requirement, Object.hasOwn(labels, requirement.key) ? labels[requirement.key] : undefined),
-    );
-  }
 }
 
-const isMet = ({ operator, values }: LabelRequirement, value: string | undefined): boolean => {
+/**
+ * Reads a selector such as `app=web,tier in (a, b),!legacy`; a fault comes back as text in the API's words.
+ * `!=`, `<` and `>` are refused as CoreDNS refuses them (plugin/kubernetes/setup.go asks for the form that has only sets).
+ */
+export const parseLabelSelector = (text: string): LabelSelector | { readonly error: string } => {
+  const parsed = new SelectorParser(text).parse();
+  if ('error' in parsed) return { error: `couldn't parse the selector string "${text}": ${parsed.error}` };
+  const unsupported = parsed.list.find((requirement) => !isSetOperator(requirement.operator));
+  if (unsupported !== undefined) return { error: refusal(unsupported) };
+  const requirements = onePerEquality(parsed.list).map(toRequirement).sort(byKey);
+  return { requirements, text: requirements.map(formatRequirement).join(',') };
+};
+
+/** Whether every requirement of the selector holds for the labels. */
+export const matchesLabels = (selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean =>
+  selector.requirements.every((requirement) => holds(requirement, labels));
+
+const holds = ({ key, operator, values }: LabelRequirement, labels: Readonly<Record<string, string>>): boolean => {
+  const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
   switch (operator) {
-    case 'exists':
-      return value !== undefined;
-    case '!':
-      return value === undefined;
     case 'in':
       return value !== undefined && values.includes(value);
     case 'notin':
       return value === undefined || !values.includes(value);
+    case 'exists':
+      return value !== undefined;
+    case 'not-exists':
+      return value === undefined;
   }
 };
 
-const requirementText = ({ key, operator, values }: LabelRequirement): string => {
-  if (operator === 'exists') return key;
-  if (operator === '!') return `!${key}`;
-  return operator === 'in' && values.length === 1 ? `${key}=${values[0]}` : `${key} ${operator} (${values.join(',')})`;
-};
-
-/**
- * Reads a label selector. Throws LabelSelectorError. `!=`, `<` and `>`, which the API knows in other places, are refused as
- * CoreDNS refuses them (apimachinery's `ParseToLabelSelector`).
- */
-export const parseLabelSelector = (text: string): LabelSelector => {
-  const requirements = new Parser(text).selector();
-  const equal = new Map<string, LabelRequirement>();
-  const others: LabelRequirement[] = [];
-  for (const { key, operator, values } of requirements) {
-    if (operator === '!=') throw new LabelSelectorError('"!=" is not a valid label selector operator');
-    if (operator === '<' || operator === '>')
-      throw new LabelSelectorError(`"${operator === '<' ? 'lt' : 'gt'}" isn't supported in label selectors`);
-    // The last `=` for a label wins, as in the map that Kubernetes keeps them in.
-    if (operator === '=') equal.set(key, { key, operator: 'in', values });
-    else others.push({ key, operator, values });
-  }
-  return new LabelSelector([...equal.values(), ...others]);
-};
-
-interface ParsedRequirement {
+interface Parsed {
   readonly key: string;
-  readonly operator: LabelRequirement['operator'] | '=' | '!=' | '<' | '>';
+  readonly operator: string;
   readonly values: readonly string[];
 }
 
-const TOKEN = /\s*(==|!=|[=!<>(),]|[^\s=!<>(),]+)/y;
-const NAME = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
-const PREFIX = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-const NAME_RULE =
-  "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
+const isSetOperator = (operator: string): boolean => operator !== '!=' && operator !== '<' && operator !== '>';
 
-/** Reads `requirement { "," requirement }` by recursive descent. */
-class Parser {
-  readonly #text: string;
-  readonly #tokens: string[] = [];
-  #at = 0;
+const refusal = ({ key, operator, values }: Parsed): string =>
+  operator === '!='
+    ? `"!=" is not a valid label selector operator: write ${key} notin (${values.join(',')})`
+    : `"${operator === '<' ? 'lt' : 'gt'}" isn't supported in label selectors`;
+
+/** The API keeps equalities in a map by key, so the last one for a key wins. */
+const onePerEquality = (list: readonly Parsed[]): Parsed[] =>
+  list.filter(
+    ({ key, operator }, index) =>
+      operator !== '=' || !list.some((other, later) => later > index && other.operator === '=' && other.key === key),
+  );
+
+const toRequirement = ({ key, operator, values }: Parsed): LabelRequirement => ({
+  key,
+  operator: operator === '=' ? 'in' : (operator as LabelRequirement['operator']),
+  values: [...new Set(values)].sort(),
+});
+
+const byKey = (a: LabelRequirement, b: LabelRequirement): number => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
+
+const formatRequirement = ({ key, operator, values }: LabelRequirement): string => {
+  switch (operator) {
+    case 'exists':
+      return key;
+    case 'not-exists':
+      return `!${key}`;
+    case 'in':
+      return values.length === 1 ? `${key}=${values[0]}` : `${key} in (${values.join(',')})`;
+    case 'notin':
+      return `${key} notin (${values.join(',')})`;
+  }
+};
+
+const OPERATORS: ReadonlyMap<string, string> = new Map([
+  ['=', '='],
+  ['==', '='],
+  ['!=', '!='],
+  ['<', '<'],
+  ['>', '>'],
+  ['in', 'in'],
+  ['notin', 'notin'],
+]);
+const SYMBOLS = new Set(['=', '==', '!=', '!', '(', ')', ',', '<', '>']);
+
+class SelectorFault extends Error {}
+
+class SelectorParser {
+  readonly #tokens: readonly string[];
+  #next = 0;
 
   constructor(text: string) {
-    this.#text = text;
-    TOKEN.lastIndex = 0;
-    for (let match = TOKEN.exec(text); match !== null; match = TOKEN.exec(text)) this.#tokens.push(match[1] as string);
+    this.#tokens = text.match(/==|!=|[=!(),<>]|[^\s=!(),<>]+/g) ?? [];
   }
 
-  selector(): ParsedRequirement[] {
-    const requirements: ParsedRequirement[] = [];
-    while (this.#peek() !== '') {
-      if (this.#peek() !== '!' && !this.#isWord())
-        throw this.#fail(`found '${this.#peek()}', expected: !, identifier, or 'end of string'`);
-      requirements.push(this.#requirement());
-      const next = this.#next();
-      if (next === '') break;
-      if (next !== ',') throw this.#fail(`found '${next}', expected: ',' or 'end of string'`);
-      if (this.#peek() !== '!' && !this.#isWord())
-        throw this.#fail(`found '${this.#peek()}', expected: identifier after ','`);
-    }
-    return requirements;
-  }
-
-  #requirement(): ParsedRequirement {
-    const isAbsent = this.#peek() === '!';
-    if (isAbsent) this.#next();
-    if (!this.#isWord()) throw this.#badRequirement(`found '${this.#peek()}', expected: identifier`);
-    const key = this.#key(this.#next());
-    if (isAbsent) return { key, operator: '!', values: [] };
-    const operator = this.#peek();
-    if (operator === '' || operator === ',') return { key, operator: 'exists', values: [] };
-    this.#next();
-    switch (operator) {
-      case '=':
-      case '==':
-        return { key, operator: '=', values: [this.#value(key)] };
-      case '!=':
-      case '<':
-      case '>':
-        return { key, operator, values: [this.#value(key)] };
-      case 'in':
-      case 'notin':
-        return { key, operator, values: this.#values(key) };
-      default:
-        throw this.#isWord(operator)
-          ? this.#fail(`found '${operator}', expected: ',' or 'end of string'`)
-          : this.#badRequirement(`found '${operator}', expected: in, notin, =, ==, !=, gt, lt`);
+  parse(): { readonly list: readonly Parsed[] } | { readonly error: string } {
+    try {
+      return { list: this.#all() };
+    } catch (error) {
+      if (error instanceof SelectorFault) return { error: error.message };
+      throw error;
     }
   }
 
-  #value(key: string): string {
-    return this.#checked(key, this.#isWord() ? this.#next() : '');
-  }
-
-  #values(key: string): string[] {
-    if (this.#peek() !== '(') throw this.#badRequirement(`found '${this.#peek()}' expected: '('`);
-    this.#next();
-    const values = new Set<string>();
+  #all(): Parsed[] {
+    const list: Parsed[] = [];
+    if (this.#peek() === '') return list;
+    if (!this.#isTerm())
+      throw new SelectorFault(`found '${this.#peek()}', expected: !, identifier, or 'end of string'`);
     for (;;) {
-      // An empty value may stand between commas.
-      values.add(this.#value(key));
-      const next = this.#next();
-      if (next === ')') return [...values].sort();
-      if (next !== ',') throw this.#badRequirement(`found '${next}', expected: ',' or ')'`);
+      list.push(this.#requirement());
+      const separator = this.#take();
+      if (separator === '') return list;
+      if (separator !== ',') throw new SelectorFault(`found '${separator}', expected: ',' or 'end of string'`);
+      if (!this.#isTerm()) throw new SelectorFault(`found '${this.#peek()}', expected: identifier after ','`);
     }
   }
 
-  #key(key: string): string {
-    const slash = key.indexOf('/');
-    const name = key.slice(slash + 1);
-    const isValid = NAME.test(name) && name.length <= 63 && (slash < 0 || PREFIX.test(key.slice(0, slash)));
-    if (isValid) return key;
-    throw this.#badRequirement(`<nil>: Invalid value: "${key}": name part ${NAME_RULE}`);
+  #requirement(): Parsed {
+    const isNegated = this.#peek() === '!';
+    if (isNegated) this.#take();
+    const key = this.#take();
+    if (!isIdentifier(key)) throw fault(`found '${key}', expected: identifier`);
+    const keyFault = labelKeyFault(key);
+    if (keyFault !== '') throw fault(keyFault);
+    if (isNegated) return { key, operator: 'not-exists', values: [] };
+    if (this.#peek() === '' || this.#peek() === ',') return { key, operator: 'exists', values: [] };
+    const word = this.#take();
+    const operator = OPERATORS.get(word);
+    if (operator === undefined) throw fault(`found '${word}', expected: in, notin, =, ==, !=, gt, lt`);
+    const values = operator === 'in' || operator === 'notin' ? this.#valueSet() : [this.#value()];
+    for (const value of values) {
+      const valueFault = labelValueFault(value);
+      if (valueFault !== '') throw fault(`values[0][${key}]: ${valueFault}`);
+    }
+    return { key, operator, values };
   }
 
-  #checked(key: string, value: string): string {
-    if (value === '' || (NAME.test(value) && value.length <= 63)) return value;
-    throw this.#badRequirement(
-      `values[0][${key}]: Invalid value: "${value}": a valid label must be an empty string or ${NAME_RULE.slice(5)}`,
-    );
+  #value(): string {
+    if (this.#peek() === '' || this.#peek() === ',') return '';
+    const value = this.#take();
+    if (!isIdentifier(value)) throw fault(`found '${value}', expected: identifier`);
+    return value;
+  }
+
+  /** `(a, b)`; nothing between two commas is the empty value. */
+  #valueSet(): string[] {
+    const open = this.#take();
+    if (open !== '(') throw fault(`found '${open}' expected: '('`);
+    const values: string[] = [];
+    for (let isFirst = true; ; isFirst = false) {
+      const token = this.#take();
+      if (token === ')' || token === ',') values.push('');
+      else if (isIdentifier(token)) values.push(token);
+      else throw fault(`found '${token}', expected: ${isFirst ? "',', ')' or identifier" : "',', or identifier"}`);
+      const separator = isIdentifier(token) ? this.#take() : token;
+      if (separator === ')') return values;
+      if (separator !== ',') throw fault(`found '${separator}', expected: ',' or ')'`);
+    }
+  }
+
+  #isTerm(): boolean {
+    return this.#peek() === '!' || isIdentifier(this.#peek());
   }
 
   #peek(): string {
-    return this.#tokens[this.#at] ?? '';
+    return this.#tokens[this.#next] ?? '';
   }
 
-  #next(): string {
-    return this.#tokens[this.#at++] ?? '';
-  }
-
-  #isWord(token = this.#peek()): boolean {
-    return token !== '' && !/^[=!<>(),]/.test(token);
-  }
-
-  #fail(reason: string): LabelSelectorError {
-    return new LabelSelectorError(`couldn't parse the selector string "${this.#text}": ${reason}`);
-  }
-
-  #badRequirement(reason: string): LabelSelectorError {
-    return this.#fail(`unable to parse requirement: ${reason}`);
+  #take(): string {
+    const token = this.#peek();
+    this.#next++;
+    return token;
   }
 }
+
+const fault = (message: string): SelectorFault => new SelectorFault(`unable to parse requirement: ${message}`);
+
+const isIdentifier = (token: string): boolean => token !== '' && !SYMBOLS.has(token);
+
+const NAME = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+const PREFIX = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+/** What is wrong with a label's key, '' where nothing is. */
+export const labelKeyFault = (key: string): string => {
+  const parts = key.split('/');
+  const name = parts.at(-1) ?? '';
+  const prefix = parts.length === 2 ? parts[0] : undefined;
+  const isPrefixGood = prefix === undefined ? parts.length === 1 : prefix.length <= 253 && PREFIX.test(prefix);
+  return isPrefixGood && NAME.test(name)
+    ? ''
+    : `Invalid value: "${key}": a label's key is a name of at most 63 letters, digits, '-', '_' and '.', with an optional DNS prefix and '/'`;
+};
+
+/** What is wrong with a label's value, '' where nothing is. */
+export const labelValueFault = (value: string): string =>
+  value === '' || NAME.test(value)
+    ? ''
+    : `Invalid value: "${value}": a label's value is at most 63 letters, digits, '-', '_' and '.', with a letter or digit first and last`;

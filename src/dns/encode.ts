@@ -28,7 +28,8 @@ export interface MessageToWrite {
   readonly opt: OptToWrite | null;
 }
 
-const scratch = Buffer.allocUnsafe(MAX_MESSAGE_OCTETS + 512);
+// A record is tried before it is known to fit: its owner, fixed fields and three names may run past the largest message.
+const scratch = Buffer.allocUnsafe(MAX_MESSAGE_OCTETS + 2048);
 const POINTER_REACH = 0x3fff;
 
 /** Writes one message into the shared scratch buffer; names seen before become pointers (RFC 1035, section 4.1.4). */
@@ -58,7 +59,8 @@ class MessageWriter {
     }
     const folded = foldName(name);
     let start = 0;
-    while (name.charCodeAt(start) !== 0) {
+    // By length and not up to the zero octet, so that even RDATA that is not a name ends the loop.
+    while (start < name.length - 1) {
       const suffix = folded.slice(start);
       const known = this.#offsets.get(suffix);
       if (known !== undefined && mayCompress) {

@@ -1,0 +1,145 @@
+import { longestMatch } from '#dns/name.ts';
+import { type Answer, type Clock, type Generations, isCurrent, type Query } from '#plugin/index.ts';
+import { answersQuestion } from './answers-question.ts';
+import { Item } from './item.ts';
+import type { Meters, StoreName } from './metrics.ts';
+import type { CacheOptions } from './options.ts';
+import { isStorable, kindOf, type ReplyKind } from './reply-kind.ts';
+import { Store } from './store.ts';
+import { clampTtl, leastTtl, withTtl } from './ttl.ts';
+
+/** What the cache takes from the process. */
+export interface CacheSurroundings {
+  readonly generations: Generations;
+  readonly clock: Clock;
+}
+
+/** What became of a reply: as it goes on, and its item where it was kept. */
+export interface Kept {
+  readonly reply: Answer;
+  readonly item: Item | null;
+}
+
+/** The two stores: keeps replies by the rules and finds them again. */
+export class Keeper {
+  readonly #options: CacheOptions;
+  readonly #surroundings: CacheSurroundings;
+  readonly #stores: Readonly<Record<StoreName, Store>>;
+  readonly #staleSeconds: number;
+
+  constructor(options: CacheOptions, surroundings: CacheSurroundings) {
+    this.#options = options;
+    this.#surroundings = surroundings;
+    this.#stores = { success: new Store(options.success.capacity), denial: new Store(options.denial.capacity) };
+    this.#staleSeconds = Math.floor(options.stale.upToMs / 1000);
+  }
+
+  sizeOf(store: StoreName): number {
+    return this.#stores[store].size;
+  }
+
+  /**
+   * The item to answer from, fresh or (with `serve_stale`) stale, or null. Denial goes before success, but a SERVFAIL gives way to a
+   * usable success, and with `prefer_positive` so does everything. One whose dependencies have changed is dropped, never given.
+   */
+  find(key: string, nowMs: number, meters: Meters): Item | null {
+    if (this.#options.stale.isPositivePreferred && this.#staleSeconds > 0) {
+      const answering = this.#findAnswering(key, nowMs);
+      if (answering !== null) return answering;
+    }
+    const denial = this.#findIn('denial', key, nowMs, meters);
+    if (denial === null) return this.#findIn('success', key, nowMs, meters);
+    return denial.isServerFailure ? (this.#findIn('success', key, nowMs, meters) ?? denial) : denial;
+  }
+
+  isCurrent(item: Item): boolean {
+    return isCurrent(this.#surroundings.generations, item.slots, item.seen);
+  }
+
+  /**
+   * Gives every record of a reply the one TTL that its kind gets, and keeps it where the rules allow and nothing that it stands on
+   * (`slots`, `seen`) has changed since it was noted.
+   */
+  keep(
+    query: Query,
+    key: string,
+    reply: Answer,
+    slots: readonly number[],
+    seen: readonly number[],
+    meters: Meters,
+  ): Kept {
+    const kind = kindOf(reply, query, this.#surroundings.clock.wallMs());
+    const ttlMs = this.#ttlOf(reply, kind);
+    const ttlSeconds = Math.floor(ttlMs / 1000);
+    const leveled = reply.with({
+      answer: withTtl(reply.answer, ttlSeconds),
+      authority: withTtl(reply.authority, ttlSeconds),
+      additional: withTtl(reply.additional, ttlSeconds),
+    });
+    if (ttlMs <= 0 || !isStorable(reply, kind, query)) return { reply: leveled, item: null };
+    const store = kind === 'positive' || kind === 'delegation' ? 'success' : 'denial';
+    if (longestMatch(query.name, this.#options[store].disabledZones) !== null) return { reply: leveled, item: null };
+    if (!isCurrent(this.#surroundings.generations, slots, seen)) return { reply: leveled, item: null };
+    const isAnswering = store === 'success' && this.#options.stale.isPositivePreferred && answersQuestion(reply, query);
+    const item = new Item({
+      store,
+      reply: leveled,
+      ttlSeconds,
+      storedAtMs: this.#surroundings.clock.monotonicMs(),
+      slots,
+      seen,
+      isAnswering,
+      lastKnownGood: store === 'success' && !isAnswering ? this.#lastKnownGood(key) : null,
+    });
+    this.#put(key, item, meters);
+    return { reply: leveled, item };
+  }
+
+  #put(key: string, item: Item, meters: Meters): void {
+    const { success, denial } = this.#stores;
+    const evicted = this.#stores[item.store].set(key, item);
+    if (evicted > 0) meters.evicted(item.store, evicted);
+    // The newest word on this key is positive. CoreDNS leaves the denial in place after some refreshes, and with `serve_stale` it then
+    // hides the answer; it can't be meant.
+    if (item.store === 'success' && (item.isAnswering || !this.#options.stale.isPositivePreferred)) denial.delete(key);
+    meters.entries('success', success.size);
+    meters.entries('denial', denial.size);
+  }
+
+  #ttlOf(reply: Answer, kind: ReplyKind): number {
+    if (kind === 'server-error') return this.#options.servfailMs;
+    const bounds = kind === 'nodata' || kind === 'nxdomain' ? this.#options.denial : this.#options.success;
+    return clampTtl(leastTtl(reply, kind, bounds.maxTtlMs), bounds);
+  }
+
+  #findIn(name: StoreName, key: string, nowMs: number, meters: Meters): Item | null {
+    const store = this.#stores[name];
+    const item = store.get(key);
+    if (item === undefined) return null;
+    if (!this.isCurrent(item)) {
+      store.delete(key);
+      meters.entries(name, store.size);
+      return null;
+    }
+    return this.#isInTime(item, nowMs) ? item : null;
+  }
+
+  #findAnswering(key: string, nowMs: number): Item | null {
+    const stored = this.#stores.success.get(key);
+    const item = stored === undefined || stored.isAnswering ? stored : stored.lastKnownGood;
+    if (item === undefined || item === null || !this.isCurrent(item)) return null;
+    return this.#isInTime(item, nowMs) ? item : null;
+  }
+
+  /** Fresh, or stale for less than `serve_stale` allows. */
+  #isInTime(item: Item, nowMs: number): boolean {
+    return item.ttlAt(nowMs) > -this.#staleSeconds;
+  }
+
+  /** With `prefer_positive`, the answer that a reply without one takes the place of. */
+  #lastKnownGood(key: string): Item | null {
+    if (!this.#options.stale.isPositivePreferred) return null;
+    const previous = this.#stores.success.get(key);
+    return previous === undefined || previous.isAnswering ? (previous ?? null) : previous.lastKnownGood;
+  }
+}

@@ -1,0 +1,114 @@
+import { type Name, textFromName } from '#dns/name.ts';
+import type { Counter, CounterFamily, GaugeFamily } from '#metrics/families.ts';
+import type { Metrics } from '#metrics/metrics.ts';
+import type { RepeatedTally } from '#plugin/index.ts';
+
+/** Which of the two stores. */
+export type StoreName = 'success' | 'denial';
+
+const LABELS = ['server', 'zones', 'view'];
+const TYPE_LABELS = ['server', 'type', 'zones', 'view'];
+
+/** The metric families of `cache` and its counters for each server and view. */
+export class CacheMetrics {
+  readonly zones: string;
+  readonly entries: GaugeFamily;
+  readonly requests: CounterFamily;
+  readonly hits: CounterFamily;
+  readonly misses: CounterFamily;
+  readonly prefetches: CounterFamily;
+  readonly drops: CounterFamily;
+  readonly servedStale: CounterFamily;
+  readonly evictions: CounterFamily;
+  readonly #meters = new Map<string, Meters[]>();
+  #last: Meters | null = null;
+
+  constructor(metrics: Metrics, zones: readonly Name[]) {
+    const counter = (name: string, help: string, labels = LABELS): CounterFamily =>
+      metrics.counter({ name: `coredns_cache_${name}`, help, labels });
+    this.zones = zones.map(textFromName).join(',');
+    this.entries = metrics.gauge({
+      name: 'coredns_cache_entries',
+      help: 'The number of elements in the cache.',
+      labels: TYPE_LABELS,
+    });
+    this.requests = counter('requests_total', 'The count of cache requests.');
+    this.hits = counter('hits_total', 'The count of cache hits.', TYPE_LABELS);
+    this.misses = counter(
+      'misses_total',
+      'The count of cache misses. Deprecated, derive misses from cache hits/requests counters.',
+    );
+    this.prefetches = counter('prefetch_total', 'The number of times the cache has prefetched a cached item.');
+    this.drops = counter('drops_total', 'The number responses that are not cached, because the reply is malformed.');
+    this.servedStale = counter('served_stale_total', 'The number of requests served from stale cache entries.');
+    this.evictions = counter('evictions_total', 'The count of cache evictions.', TYPE_LABELS);
+  }
+
+  /** The counters for queries of this server and view. */
+  of(server: string, view: string): Meters {
+    const last = this.#last;
+    if (last !== null && last.server === server && last.view === view) return last;
+    let ofServer = this.#meters.get(server);
+    if (ofServer === undefined) {
+      ofServer = [];
+      this.#meters.set(server, ofServer);
+    }
+    let meters = ofServer.find((each) => each.view === view);
+    if (meters === undefined) {
+      meters = new Meters(this, server, view);
+      ofServer.push(meters);
+    }
+    this.#last = meters;
+    return meters;
+  }
+}
+
+/** Counters bound to their labels. A series appears when it first moves, as it does in CoreDNS. */
+export class Meters {
+  readonly server: string;
+  readonly view: string;
+  readonly requests: Counter;
+  /** What a reply repeated from memory counts, for a hit in either store. */
+  readonly tally: Readonly<Record<StoreName, RepeatedTally>>;
+  readonly #families: CacheMetrics;
+  readonly #hits: Record<StoreName, Counter | null> = { success: null, denial: null };
+
+  constructor(families: CacheMetrics, server: string, view: string) {
+    this.#families = families;
+    this.server = server;
+    this.view = view;
+    this.requests = families.requests.at(server, families.zones, view);
+    const tallyOf = (store: StoreName): RepeatedTally => ({
+      count: () => {
+        this.requests.value++;
+        this.hit(store);
+      },
+    });
+    this.tally = { success: tallyOf('success'), denial: tallyOf('denial') };
+  }
+
+  hit(store: StoreName): void {
+    this.#hits[store] ??= this.#families.hits.at(this.server, store, this.#families.zones, this.view);
+    this.#hits[store].value++;
+  }
+
+  miss(): void {
+    this.#families.misses.at(this.server, this.#families.zones, this.view).add();
+  }
+
+  prefetch(): void {
+    this.#families.prefetches.at(this.server, this.#families.zones, this.view).add();
+  }
+
+  servedStale(): void {
+    this.#families.servedStale.at(this.server, this.#families.zones, this.view).add();
+  }
+
+  evicted(store: StoreName, count: number): void {
+    this.#families.evictions.at(this.server, store, this.#families.zones, this.view).add(count);
+  }
+
+  entries(store: StoreName, count: number): void {
+    this.#families.entries.at(this.server, store, this.#families.zones, this.view).set(count);
+  }
+}

@@ -1,0 +1,201 @@
+import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+
+export const SERVICES = '/api/v1/services';
+export const NAMESPACES = '/api/v1/namespaces';
+export const PODS = '/api/v1/pods';
+export const SLICES = '/apis/discovery.k8s.io/v1/endpointslices';
+
+export interface FakeObject {
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly [field: string]: unknown };
+  readonly [field: string]: unknown;
+}
+
+export interface SeenRequest {
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingMessage['headers'];
+  readonly isWatch: boolean;
+}
+
+/** Answers a request in the server's place; `false` leaves it to the server. */
+export type Interception = (request: SeenRequest, response: ServerResponse) => boolean;
+
+export interface OpenWatch {
+  readonly request: SeenRequest;
+  readonly response: ServerResponse;
+}
+
+/** A Status object, as an API server sends it with an error. */
+export const status = (code: number, message: string, reason = ''): unknown => ({
+  kind: 'Status',
+  apiVersion: 'v1',
+  metadata: {},
+  status: 'Failure',
+  message,
+  reason,
+  code,
+});
+
+/** Answers with an error and its Status object. */
+export const refuse =
+  (code: number, message: string, headers: http.OutgoingHttpHeaders = {}): Interception =>
+  (_, response) => {
+    response.writeHead(code, { 'content-type': 'application/json', ...headers });
+    response.end(JSON.stringify(status(code, message)));
+    return true;
+  };
+
+/**
+ * A small API server over a real socket: lists with pages and continue tokens, watches, and whatever a test puts in
+ * their place. It keeps each change, so that a watch may begin at an older resourceVersion.
+ */
+export class FakeApiServer {
+  readonly requests: SeenRequest[] = [];
+  readonly watches = new Set<OpenWatch>();
+  resourceVersion = 100;
+  port = 0;
+  /** Tried before the server's own answer, newest first; each until it is taken out again. */
+  readonly interceptions: Interception[] = [];
+  readonly #objects = new Map<string, Map<string, FakeObject>>();
+  readonly #history: { readonly path: string; readonly version: number; readonly line: string }[] = [];
+  readonly #sockets = new Set<Socket>();
+  #server: http.Server | null = null;
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Open connections, as the server sees them. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** Listens, on the same port as before where it did so before. */
+  async start(): Promise<void> {
+    const server = http.createServer((request, response) => this.#answer(request, response));
+    server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+    });
+    await new Promise<void>((resolve) => server.listen(this.port, '127.0.0.1', resolve));
+    this.port = (server.address() as AddressInfo).port;
+    this.#server = server;
+  }
+
+  /** As a kill -9: every connection is reset. */
+  async stop(): Promise<void> {
+    const server = this.#server;
+    if (server === null) return;
+    this.#server = null;
+    const closed = new Promise((resolve) => server.close(resolve));
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+    await closed;
+  }
+
+  /** Answers the next request that `matches` with `interception`, then no more. */
+  once(matches: (request: SeenRequest) => boolean, interception: Interception): void {
+    const one: Interception = (request, response) => {
+      if (!matches(request) || !interception(request, response)) return false;
+      this.interceptions.splice(this.interceptions.indexOf(one), 1);
+      return true;
+    };
+    this.interceptions.unshift(one);
+  }
+
+  /** Answers every request that `matches` with `interception`, until the function it gives back is called. */
+  always(matches: (request: SeenRequest) => boolean, interception: Interception): () => void {
+    const one: Interception = (request, response) => matches(request) && interception(request, response);
+    this.interceptions.unshift(one);
+    return () => this.interceptions.splice(this.interceptions.indexOf(one), 1);
+  }
+
+  /** Stores an object, and tells the watches unless `isSilent`. */
+  put(path: string, object: FakeObject, isSilent = false): void {
+    const key = keyOf(object);
+    const objects = this.#of(path);
+    const stored = { ...object, metadata: { ...object.metadata, resourceVersion: String(++this.resourceVersion) } };
+    const type = objects.has(key) ? 'MODIFIED' : 'ADDED';
+    objects.set(key, stored);
+    if (!isSilent) this.#tell(path, type, stored);
+  }
+
+  remove(path: string, namespace: string, name: string, isSilent = false): void {
+    const key = `${namespace}/${name}`;
+    const old = this.#of(path).get(key);
+    if (old === undefined) return;
+    this.#of(path).delete(key);
+    this.resourceVersion++;
+    const metadata = { ...old.metadata, resourceVersion: String(this.resourceVersion) };
+    if (!isSilent) this.#tell(path, 'DELETED', { ...old, metadata });
+  }
+
+  /** A bookmark of the present resourceVersion, to the open watches of a path. */
+  bookmark(path: string): void {
+    const object = { metadata: { resourceVersion: String(this.resourceVersion) } };
+    this.send(path, `${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
+  }
+
+  /** Writes raw text into the open watches of a path. */
+  send(path: string, text: string): void {
+    for (const watch of this.watchesOf(path)) watch.response.write(text);
+  }
+
+  watchesOf(path: string): readonly OpenWatch[] {
+    return [...this.watches].filter((watch) => watch.request.path === path);
+  }
+
+  requestsOf(path: string, isWatch: boolean): readonly SeenRequest[] {
+    return this.requests.filter((request) => request.path === path && request.isWatch === isWatch);
+  }
+
+  #answer(incoming: IncomingMessage, response: ServerResponse): void {
+    const url = new URL(incoming.url ?? '/', 'http://localhost');
+    const { pathname: path, searchParams: query } = url;
+    const request = { path, query, headers: incoming.headers, isWatch: query.get('watch') === 'true' };
+    this.requests.push(request);
+    if ([...this.interceptions].some((interception) => interception(request, response))) return;
+    if (request.isWatch) this.openWatch(request, response);
+    else this.#list(request, response);
+  }
+
+  /** Begins a watch: what has changed since its resourceVersion, then what changes. */
+  openWatch(request: SeenRequest, response: ServerResponse): void {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.flushHeaders();
+    const watch = { request, response };
+    this.watches.add(watch);
+    response.on('close', () => this.watches.delete(watch));
+    const since = Number(request.query.get('resourceVersion'));
+    for (const { path, version, line } of this.#history) {
+      if (path === request.path && version > since) response.write(line);
+    }
+  }
+
+  #list({ path, query }: SeenRequest, response: ServerResponse): void {
+    const all = [...this.#of(path).values()];
+    const start = Number(query.get('continue') ?? 0);
+    const end = query.has('limit') ? start + Number(query.get('limit')) : all.length;
+    const next = end < all.length ? { continue: String(end), remainingItemCount: all.length - end } : {};
+    const metadata = { resourceVersion: String(this.resourceVersion), ...next };
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ kind: 'List', apiVersion: 'v1', metadata, items: all.slice(start, end) }));
+  }
+
+  #tell(path: string, type: string, object: FakeObject): void {
+    const line = `${JSON.stringify({ type, object })}\n`;
+    this.#history.push({ path, version: this.resourceVersion, line });
+    this.send(path, line);
+  }
+
+  #of(path: string): Map<string, FakeObject> {
+    let objects = this.#objects.get(path);
+    if (objects === undefined) {
+      objects = new Map();
+      this.#objects.set(path, objects);
+    }
+    return objects;
+  }
+}
+
+const keyOf = ({ metadata }: FakeObject): string => `${metadata.namespace ?? ''}/${metadata.name}`;

@@ -31,6 +31,8 @@ export interface Occurrence {
   readonly args: readonly Token[];
   /** null where it has no `{ }`; an empty list for `{ }`. */
   readonly body: readonly OptionLine[] | null;
+  /** All its words with its braces, in order, as the file has them; the first without its variables replaced. */
+  readonly tokens: readonly Token[];
 }
 
 /** A directive with all its occurrences in one server block, in the order of the file. */

@@ -11,7 +11,9 @@ interface Word {
 interface Row {
   readonly input: string;
   readonly tokens: readonly Word[] | null;
-  readonly blocks: readonly { readonly keys: readonly string[]; readonly tokens: Record<string, readonly Word[]> }[] | null;
+  readonly blocks:
+    | readonly { readonly keys: readonly string[]; readonly tokens: Record<string, readonly Word[]> }[]
+    | null;
   readonly error?: string;
 }
 
@@ -41,7 +43,8 @@ const replayRow = (row: Row, index: number): Outcome => {
   const { corefile, faults } = parseCorefile({ file: 'Corefile', text: row.input }, { env });
   const problems: string[] = [];
   const compare = (what: string, found: unknown, expected: unknown): void => {
-    if (sorted(found) !== sorted(expected)) problems.push(`${what}: found ${sorted(found)}, expected ${sorted(expected)}`);
+    if (sorted(found) !== sorted(expected))
+      problems.push(`${what}: found ${sorted(found)}, expected ${sorted(expected)}`);
   };
   compare('tokens', tokens, row.tokens ?? []);
   compare('first fault', faults.list.map(textOf)[0] ?? null, row.error ?? null);

@@ -4,6 +4,10 @@ export type LogLevel = 'debug' | 'info' | 'warning' | 'error' | 'fatal';
 export interface LogSink {
   /** A sink drops `debug` lines unless some server block has `debug`. */
   write(level: LogLevel, source: string, message: string): void;
+  /** Text that is no log line (the banner); a sink without it says nothing. */
+  plain?(text: string): void;
+  /** Turns `debug` lines on or off. */
+  setDebug?(isOn: boolean): void;
   /** Resolves when all that was written has left the process. */
   flush(): Promise<void>;
 }
@@ -20,6 +24,11 @@ export class Log {
   /** The log of a plugin: its lines start with `plugin/NAME: `. */
   plugin(name: string): Log {
     return new Log(this.#sink, `plugin/${name}`);
+  }
+
+  /** A line of this level, for levels that a configuration names. */
+  at(level: LogLevel, message: string): void {
+    this.#sink.write(level, this.#source, message);
   }
 
   debug(message: string): void {
@@ -40,6 +49,16 @@ export class Log {
 
   fatal(message: string): void {
     this.#sink.write('fatal', this.#source, message);
+  }
+
+  /** Text without a level, as the banner is. */
+  plain(text: string): void {
+    this.#sink.plain?.(text);
+  }
+
+  /** Turns `debug` lines on or off, for all sources. */
+  setDebug(isOn: boolean): void {
+    this.#sink.setDebug?.(isOn);
   }
 
   flush(): Promise<void> {

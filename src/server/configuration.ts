@@ -1,7 +1,6 @@
-import { formatFaults } from '#corefile/diagnostics.ts';
 import { parseCorefile } from '#corefile/parser.ts';
-import type { Block, Corefile, Faults } from '#corefile/tree.ts';
-import { textFromName } from '#dns/name.ts';
+import { type Corefile, Faults } from '#corefile/tree.ts';
+import type { Name } from '#dns/name.ts';
 import {
   type BlockInfo,
   composeChain,
@@ -10,16 +9,19 @@ import {
   type PluginDefinition,
   type Services,
   type UnbuiltPlugin,
-  type ZoneKey,
 } from '#plugin/index.ts';
-import type { GroupAddress } from './listener-set.ts';
 import { addressText, type ListenAddress } from './listeners/listener.ts';
+import { findOverlaps } from './overlap.ts';
+import { resolvePlugins } from './resolve-plugins.ts';
 import { type CoreEvents, ServerGroup, type Site } from './server-group.ts';
+import { readZoneKeys } from './zone-keys.ts';
 
 export interface ConfigureOptions {
+  /** All known directives in chain order. */
   readonly plugins: readonly (PluginDefinition | UnbuiltPlugin)[];
   readonly services: Services;
   readonly events: CoreEvents;
+  /** Port of keys that name none. */
   readonly defaultPort: number;
   /** Hosts of blocks without `bind`: [''] for all addresses. */
   readonly defaultHosts: readonly string[];
@@ -27,28 +29,83 @@ export interface ConfigureOptions {
   readonly text: string;
 }
 
-/** A server block with its plugins set up. */
-export interface ConfiguredBlock {
-  readonly info: BlockInfo;
-  readonly instances: ReadonlyMap<string, Instance>;
+/** A listening address with what is served there. */
+export interface ConfiguredGroup {
+  readonly address: ListenAddress;
+  readonly zones: readonly Name[];
+  readonly group: ServerGroup;
 }
 
-/** A whole configuration, set up and not started. With faults it must not be. */
-export class Configuration {
+/** A whole configuration, set up and not started. One with faults must not be started. */
+export interface Configuration {
   readonly corefile: Corefile;
-  readonly blocks: readonly ConfiguredBlock[];
-  readonly groups: readonly GroupAddress[];
+  /** Plugins in the order in which they start: block by block, in chain order. */
+  readonly instances: readonly Instance[];
+  readonly groups: readonly ConfiguredGroup[];
   readonly faults: Faults;
-
-  constructor(corefile: Corefile, blocks: readonly ConfiguredBlock[], groups: readonly GroupAddress[], faults: Faults) {
-    this.corefile = corefile;
-    this.blocks = blocks;
-    this.groups = groups;
-    this.faults = faults;
-  }
-
-  /** Running plugins in the order in which they start. */
-  instances(): Instance[] {
-    return this.blocks.flatMap(({ instances }) => [...instances.values()]);
-  }
 }
+
+interface SetUpBlock {
+  readonly info: BlockInfo;
+  readonly chain: Site['chain'];
+  readonly hosts: readonly string[];
+}
+
+/** Reads a Corefile and sets its plugins up. Never throws for what stands in the file: all of that is in `faults`. */
+export const configure = (options: ConfigureOptions): Configuration => {
+  const { corefile, faults } = parseCorefile(options);
+  const instances: Instance[] = [];
+  const blocks = corefile.blocks.map((block, index): SetUpBlock => {
+    const keys = block.keys.flatMap((key) => readZoneKeys(key, options.defaultPort, faults));
+    const resolved = resolvePlugins(block, options.plugins, faults);
+    const running = new Map<string, Instance>();
+    const info: BlockInfo = {
+      keys,
+      zones: [...new Set(keys.map(({ zone }) => zone))],
+      pluginNames: resolved.map(({ definition }) => definition.name),
+      settings: { listenHosts: [], isDebug: false },
+      instances: running,
+      index,
+    };
+    const layers: Layer[] = [];
+    for (const { definition, directive } of resolved) {
+      const own = new Faults();
+      const instance = definition.setup({ directive, block: info, faults: own, services: options.services });
+      faults.take(own, definition.name);
+      if (instance === null) continue;
+      running.set(definition.name, instance);
+      instances.push(instance);
+      if (instance.handle !== undefined)
+        layers.push({ name: definition.name, handle: instance.handle, isRepeatable: definition.isRepeatable ?? false });
+    }
+    const chain = layers.length === 0 ? null : composeChain(layers);
+    const { listenHosts } = info.settings;
+    return { info, chain, hosts: listenHosts.length > 0 ? listenHosts : options.defaultHosts };
+  });
+  findOverlaps(
+    blocks.map(({ info, hosts }, i) => ({ keys: info.keys, hosts, token: corefile.blocks[i]?.keys[0] ?? null })),
+    faults,
+  );
+  return { corefile, instances, groups: groupBlocks(blocks, options), faults };
+};
+
+/** Puts together what is served on one address. */
+const groupBlocks = (blocks: readonly SetUpBlock[], { services, events }: ConfigureOptions): ConfiguredGroup[] => {
+  const byAddress = new Map<string, { address: ListenAddress; sites: Site[] }>();
+  for (const { info, chain, hosts } of blocks) {
+    for (const { zone, port } of info.keys) {
+      for (const host of hosts) {
+        const address = { host, port };
+        const key = addressText(address);
+        const known = byAddress.get(key) ?? { address, sites: [] };
+        known.sites.push({ zone, chain, block: info });
+        byAddress.set(key, known);
+      }
+    }
+  }
+  return [...byAddress].map(([key, { address, sites }]) => ({
+    address,
+    zones: sites.map(({ zone }) => zone),
+    group: new ServerGroup(`dns://${key}`, sites, services, events),
+  }));
+};

@@ -6,15 +6,14 @@ import type { CoreEvents } from './server-group.ts';
 /** Longest a stop or a reload waits for queries on their way (CoreDNS: graceful timeout). */
 const DRAIN_MS = 5000;
 
-export interface ServerOptions {
-  /** All known directives in chain order. */
-  readonly plugins: readonly (PluginDefinition | UnbuiltPlugin)[];
-  readonly services: Services;
-  readonly events: CoreEvents;
-  /** Port of keys that name none. */
-  readonly defaultPort: number;
-  /** Text of the configuration where there is no file. */
+export interface ServerOptions extends Omit<ConfigureOptions, 'file' | 'text'> {
+  /** Name of the configuration in messages where it is no file. */
   readonly fileName: string;
+}
+
+/** A Corefile with faults; the message has all of them, each with its place. */
+export class ConfigurationError extends Error {
+  readonly code = 'corefile-invalid';
 }
 
 /**
@@ -70,7 +69,7 @@ export class DnsServer {
     await this.#reloading;
     const configuration = this.#current;
     if (configuration === null) return;
-    if (isGraceful) await this.#logFaults(configuration.instances().map((instance) => instance.lameduck?.()));
+    if (isGraceful) await this.#logFaults(configuration.instances.map((instance) => instance.lameduck?.()));
     if (isGraceful) await this.#drain(configuration);
     await this.#listeners.close();
     await this.#stopInstances(configuration);
@@ -80,14 +79,15 @@ export class DnsServer {
     const { services, fileName } = this.#options;
     const text = await services.configuration.read();
     const configuration = configure({ ...this.#options, file: services.configuration.file ?? fileName, text });
-    for (const warning of configuration.warnings) services.log.warning(warning);
-    if (configuration.faults.length > 0) throw new ConfigurationError(configuration);
+    const { faults, warnings } = describeFaults(configuration.faults, text);
+    for (const warning of warnings) services.log.warning(warning);
+    if (faults !== '') throw new ConfigurationError(faults);
     return configuration;
   }
 
   async #replace(next: Configuration): Promise<void> {
     try {
-      for (const instance of next.instances()) await instance.start?.();
+      for (const instance of next.instances) await instance.start?.();
       await this.#listeners.replace(next.groups);
     } catch (error) {
       await this.#stopInstances(next);
@@ -95,7 +95,7 @@ export class DnsServer {
     }
     const old = this.#current;
     this.#current = next;
-    for (const instance of next.instances()) instance.serving?.();
+    for (const instance of next.instances) instance.serving?.();
     if (old === null) return;
     await this.#drain(old);
     await this.#stopInstances(old);
@@ -107,7 +107,7 @@ export class DnsServer {
 
   async #stopInstances(configuration: Configuration): Promise<void> {
     await this.#logFaults(
-      [...configuration.instances()].reverse().map(async (instance) => {
+      [...configuration.instances].reverse().map(async (instance) => {
         await instance.stop?.();
       }),
     );

@@ -37,6 +37,7 @@ class Connection implements ReplySink {
   #inFlight = 0;
   #hasEnded = false;
   #deadlineMs: number;
+  #activeAtMs = performance.now();
 
   constructor(socket: Socket, listener: TcpListener) {
     this.socket = socket;
@@ -65,6 +66,11 @@ class Connection implements ReplySink {
     return this.#inFlight > 0 ? Number.POSITIVE_INFINITY : this.#deadlineMs;
   }
 
+  /** Monotonic ms since when it has done nothing; never for one with queries on their way. */
+  get idleSinceMs(): number {
+    return this.#inFlight > 0 ? Number.POSITIVE_INFINITY : this.#activeAtMs;
+  }
+
   send(message: Buffer): void {
     this.#write(message);
     this.none();
@@ -81,6 +87,7 @@ class Connection implements ReplySink {
   }
 
   #data(chunk: Buffer): void {
+    this.#activeAtMs = performance.now();
     this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
     this.#frames();
   }
@@ -220,7 +227,7 @@ export class TcpListener implements Listener {
   #closeLongestIdle(isCandidate: (connection: Connection) => boolean): void {
     let longest: Connection | null = null;
     for (const connection of this.#connections)
-      if (isCandidate(connection) && (longest === null || connection.deadlineMs < longest.deadlineMs))
+      if (isCandidate(connection) && (longest === null || connection.idleSinceMs < longest.idleSinceMs))
         longest = connection;
     if (longest === null) return;
     this.forget(longest);

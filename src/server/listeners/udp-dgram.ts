@@ -53,8 +53,7 @@ class BoundSocket {
     this.#family = isIPv6(host) ? 6 : 4;
     // The address is a number already: looking it up again costs a tenth of a reply.
     this.socket = createSocket({
-      type: this.#family === 6 ? 'udp6' : 'udp4',
-      ipv6Only: true,
+      ...(this.#family === 6 ? { type: 'udp6', ipv6Only: true } : { type: 'udp4' }),
       lookup: (address, _options, done) => done(null, address, this.#family),
     });
     this.socket.on('message', (bytes, remote) => this.#message(bytes, remote));

@@ -1,0 +1,96 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Message } from '#dns/decode.ts';
+import { Log } from '#log/log.ts';
+import { Metrics } from '#metrics/metrics.ts';
+import { Generations, type Services, SharedResources, systemClock } from '#plugin/index.ts';
+import { RecordingSink } from '#plugin/testing.ts';
+import { PLUGINS } from '#plugins/index.ts';
+import { dnsEvents } from '#server/dns-events.ts';
+import { DnsServer } from '#server/lifecycle.ts';
+import { ask, type Endpoint, exchangeTcp, exchangeUdp, type QueryOptions } from './dns-client.ts';
+
+export interface TestServerOptions {
+  /** Blocks without a port get a free one. */
+  readonly corefile: string;
+  /** A directory of manifests in place of an API server. */
+  readonly manifests?: string;
+  /** Kubernetes objects, written to a directory of manifests. */
+  readonly objects?: readonly unknown[];
+  readonly services?: Partial<Services>;
+}
+
+/** A whole server in this process, on real sockets of 127.0.0.1. */
+export interface TestServer extends Endpoint {
+  readonly server: DnsServer;
+  readonly services: Services;
+  readonly logLines: readonly string[];
+  /** Directory of manifests, '' where there is none. */
+  readonly manifests: string;
+  query(name: string, type: string, options?: QueryOptions): Promise<Message>;
+  exchange(bytes: Uint8Array, transport: 'udp' | 'tcp', timeoutMs?: number): Promise<Buffer | null>;
+  /** Replaces the Corefile and reloads; null where it worked. */
+  reload(corefile: string): Promise<Error | null>;
+  stop(): Promise<void>;
+}
+
+/** Starts a server with this Corefile. HTTP endpoints that are busy are warnings. Rejects with what the server says of its configuration. */
+export const startServer = async (options: TestServerOptions): Promise<TestServer> => {
+  let text = options.corefile;
+  const place = options.objects === undefined ? '' : mkdtempSync(join(tmpdir(), 'cluster-dns-objects-'));
+  if (place !== '') writeFileSync(join(place, 'objects.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items: options.objects }));
+  const manifests = options.manifests ?? place;
+  const sink = new RecordingSink();
+  const services: Services = {
+    metrics: new Metrics(),
+    log: new Log(sink),
+    generations: new Generations(),
+    shared: new SharedResources(),
+    clock: systemClock,
+    random: Math.random,
+    manifestDirectories: manifests === '' ? [] : [manifests],
+    isLenient: true,
+    version: 'test',
+    configuration: { file: 'Corefile', read: async () => text },
+    reload: () => server.reload(),
+    fatal: (message) => void sink.write('fatal', '', message),
+    ...options.services,
+  };
+  const server = new DnsServer({
+    plugins: PLUGINS,
+    services,
+    events: dnsEvents(services.metrics),
+    defaultPort: 0,
+    defaultHosts: ['127.0.0.1'],
+    fileName: 'Corefile',
+  });
+  const clean = (): void => {
+    if (place !== '') rmSync(place, { recursive: true, force: true });
+  };
+  try {
+    await server.start();
+  } catch (error) {
+    clean();
+    throw error;
+  }
+  const [first] = server.listening;
+  const endpoint: Endpoint = { address: first?.host === '' ? '127.0.0.1' : (first?.host ?? ''), port: first?.port ?? 0 };
+  return {
+    ...endpoint,
+    server,
+    services,
+    logLines: sink.lines,
+    manifests,
+    query: (name, type, asked) => ask(endpoint, name, type, asked),
+    exchange: (bytes, transport, timeoutMs) => (transport === 'tcp' ? exchangeTcp(endpoint, bytes) : exchangeUdp(endpoint, bytes, timeoutMs)),
+    reload: (corefile) => {
+      text = corefile;
+      return server.reload();
+    },
+    stop: async () => {
+      await server.stop(false);
+      clean();
+    },
+  };
+};

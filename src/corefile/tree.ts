@@ -1,3 +1,5 @@
+import { suggestion } from './suggest.ts';
+
 /** How a token got where it is: the import line it came through, outermost last. */
 export interface ImportTrail {
   readonly file: string;
@@ -58,6 +60,8 @@ export interface Fault {
   readonly message: string;
   readonly token: Token | null;
   readonly hint?: string;
+  /** The plugin whose setup found it. */
+  readonly plugin?: string;
 }
 
 /** Collects faults, so that one pass reports all of them. */
@@ -77,5 +81,17 @@ export class Faults {
   /** CoreDNS's `ArgErr`: wrong number of words after this token. */
   argument(token: Token): void {
     this.add(`Error during parsing: Wrong argument count or unexpected line ending after '${token.text}'`, token);
+  }
+
+  /**
+   * Takes over what the setup of `plugin` found. A fault at a word that is nearly one of the plugin's `options` gets that option
+   * for a hint.
+   */
+  take(other: Faults, plugin: string, options: readonly string[] = []): void {
+    for (const fault of other.list) {
+      const near = fault.hint === undefined && fault.token !== null ? suggestion(fault.token.text, options) : undefined;
+      this.list.push({ ...fault, plugin, ...(near === undefined ? {} : { hint: near }) });
+    }
+    for (const warning of other.warnings) this.warnings.push({ ...warning, plugin });
   }
 }

@@ -1,22 +1,14 @@
 import type { Faults, Token } from '#corefile/tree.ts';
-import { type Name, tryNameFromText } from '#dns/name.ts';
-import { reverseZonesOf } from '#dns/reverse.ts';
-
-const SCHEME = /^(?:dns|tls|quic|grpc|https|https3):\/\//;
+import type { Name } from '#dns/name.ts';
+import { readZoneText } from './zone-text.ts';
 
 /**
  * Zones that one word of a Corefile names: scheme and port are dropped, a prefix in CIDR notation becomes its reverse zones. None
  * where it is no zone. CoreDNS: `plugin.Host.NormalizeExact`.
  */
-export const zonesFromText = (text: string): Name[] => {
-  let host = text.replace(SCHEME, '');
-  const colon = host.lastIndexOf(':');
-  if (colon >= 0 && colon === host.length - 1) return [];
-  if (colon >= 0 && /^[+-]?\d+$/.test(host.slice(colon + 1))) host = host.slice(0, colon);
-  const reverse = reverseZonesOf(host);
-  if (reverse !== null) return reverse;
-  const name = tryNameFromText(host);
-  return name === null ? [] : [name];
+export const zonesFromText = (text: string): readonly Name[] => {
+  const read = readZoneText(text);
+  return typeof read === 'string' ? [] : read.zones;
 };
 
 /**

@@ -1,0 +1,45 @@
+import type { EndpointSlice } from '#kube/objects/endpoint-slice.ts';
+import type { Change } from '#kube/source.ts';
+import type { ClusterStore } from '#kube/store.ts';
+import type { HistogramFamily } from '#metrics/families.ts';
+import type { Clock, Services } from '#plugin/index.ts';
+
+const BUCKETS = Array.from({ length: 20 }, (_, i) => 0.001 * 2 ** i);
+
+/**
+ * How long it takes from a change of a Pod or Service until it is answered: the time since the `last-change-trigger-time` that the
+ * endpoints controller notes at an EndpointSlice. https://github.com/kubernetes/community/blob/master/sig-scalability/slos
+ */
+export class ProgrammingLatency {
+  readonly #seconds: HistogramFamily;
+  readonly #clock: Clock;
+
+  constructor({ metrics, clock }: Pick<Services, 'metrics' | 'clock'>) {
+    this.#clock = clock;
+    this.#seconds = metrics.histogram({
+      name: 'coredns_kubernetes_dns_programming_duration_seconds',
+      help: 'Histogram of the time (in seconds) it took to program a dns instance.',
+      labels: ['service_kind'],
+      buckets: BUCKETS,
+    });
+  }
+
+  /** The slice that a change is about, where it says when it was triggered; to be called before the change is applied. */
+  before(store: ClusterStore, change: Change): EndpointSlice | null {
+    let slice: EndpointSlice | undefined;
+    if (change.type === 'delete') {
+      if (change.kind === 'EndpointSlice') slice = store.slice(change.namespace, change.name);
+    } else if (change.object.kind === 'EndpointSlice') slice = change.object;
+    return slice === undefined || slice.lastChangeTriggerMs === null ? null : slice;
+  }
+
+  /** Notes the time that has passed, once the change is applied. A slice whose Service is not known does not count. */
+  after(store: ClusterStore, slice: EndpointSlice): void {
+    const entry = store.service(slice.namespace, slice.serviceName);
+    if (!entry?.service || slice.lastChangeTriggerMs === null) return;
+    // A controller made this slice, so the Service has a selector: `headless_without_selector` never occurs, as in CoreDNS.
+    this.#seconds
+      .at(entry.isHeadless ? 'headless_with_selector' : 'cluster_ip')
+      .observe((this.#clock.wallMs() - slice.lastChangeTriggerMs) / 1000);
+  }
+}

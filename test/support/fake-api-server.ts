@@ -1,4 +1,5 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import https, { type ServerOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 
 export const SERVICES = '/api/v1/services';
@@ -60,10 +61,16 @@ export class FakeApiServer {
   readonly #objects = new Map<string, Map<string, FakeObject>>();
   readonly #history: { readonly path: string; readonly version: number; readonly line: string }[] = [];
   readonly #sockets = new Set<Socket>();
-  #server: http.Server | null = null;
+  readonly #tls: ServerOptions | null;
+  #server: http.Server | https.Server | null = null;
+
+  /** With `tls` it speaks HTTPS. */
+  constructor(tls: ServerOptions | null = null) {
+    this.#tls = tls;
+  }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `${this.#tls === null ? 'http' : 'https'}://127.0.0.1:${this.port}`;
   }
 
   /** Open connections, as the server sees them. */
@@ -73,7 +80,8 @@ export class FakeApiServer {
 
   /** Listens, on the same port as before where it did so before. */
   async start(): Promise<void> {
-    const server = http.createServer((request, response) => this.#answer(request, response));
+    const answer = (request: IncomingMessage, response: ServerResponse): void => this.#answer(request, response);
+    const server = this.#tls === null ? http.createServer(answer) : https.createServer(this.#tls, answer);
     server.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));

@@ -69,16 +69,30 @@ interface Exposition {
   reset(): void;
 }
 
+/** Series in the order of their label values, labels by name, as client_golang sorts them. */
+const compareLabels = (a: Record<string, string>, b: Record<string, string>): number => {
+  for (const name of Object.keys(a)) {
+    const [left, right] = [a[name] ?? '', b[name] ?? ''];
+    if (left !== right) return left < right ? -1 : 1;
+  }
+  return 0;
+};
+
 abstract class Family<Child> {
   readonly options: FamilyOptions;
   readonly exposition: Metric;
   readonly #children = new Map<string, { readonly labels: Record<string, string>; readonly child: Child }>();
+  /** Label names as they are exposed, sorted, each with its place in `labels`. */
+  readonly #exposed: readonly (readonly [string, number])[];
 
   constructor(options: FamilyOptions, type: string) {
     this.options = options;
     const { name, help } = options;
+    this.#exposed = (options.labels ?? []).map((label, i) => [label, i] as const).sort(([a], [b]) => (a < b ? -1 : 1));
     const values = (): Sample[] =>
-      [...this.#children.values()].flatMap(({ labels, child }) => this.samples(labels, child));
+      [...this.#children.values()]
+        .sort((a, b) => compareLabels(a.labels, b.labels))
+        .flatMap(({ labels, child }) => this.samples(labels, child));
     const exposition: Exposition = {
       name,
       help,
@@ -101,7 +115,8 @@ abstract class Family<Child> {
     const key = values.join('\0');
     let entry = this.#children.get(key);
     if (entry === undefined) {
-      entry = { labels: Object.fromEntries(names.map((name, i) => [name, values[i] as string])), child: this.make() };
+      const labels = Object.fromEntries(this.#exposed.map(([name, i]) => [name, values[i] as string]));
+      entry = { labels, child: this.make() };
       this.#children.set(key, entry);
     }
     return entry.child;
@@ -110,6 +125,11 @@ abstract class Family<Child> {
   /** Takes a child out of the exposition. */
   remove(...values: readonly string[]): void {
     this.#children.delete(values.join('\0'));
+  }
+
+  /** True where there is nothing to expose: such a family is left out, HELP and TYPE too, as client_golang does. */
+  get isEmpty(): boolean {
+    return this.#children.size === 0;
   }
 
   protected exposeUnlabelled(): void {
@@ -134,6 +154,20 @@ export class GaugeFamily extends Family<Gauge> {
   constructor(options: FamilyOptions) {
     super(options, 'gauge');
     this.exposeUnlabelled();
+  }
+  protected make(): Gauge {
+    return new Gauge();
+  }
+  protected samples(labels: Record<string, string>, child: Gauge): Sample[] {
+    return [{ labels, value: child.value }];
+  }
+}
+
+/** A counter that lives elsewhere (the kernel, the runtime) and is asked for at each scrape. */
+export class ObservedCounterFamily extends Family<Gauge> {
+  constructor(options: FamilyOptions, read: () => number) {
+    super(options, 'counter');
+    this.at().follow(read);
   }
   protected make(): Gauge {
     return new Gauge();

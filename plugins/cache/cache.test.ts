@@ -220,7 +220,7 @@ describe('disable', () => {
 });
 
 describe('metrics', () => {
-  it('count requests, hits, misses and entries with their labels', async () => {
+  it('count requests, hits, misses and entries with their labels', () => {
     const bench = new CacheBench();
     bench.ask();
     bench.ask();
@@ -232,8 +232,6 @@ describe('metrics', () => {
     expect(bench.count('misses_total')).toBe(2);
     expect([bench.count('hits_total', 'success'), bench.count('hits_total', 'denial')]).toEqual([2, 1]);
     expect([bench.entries('success'), bench.entries('denial')]).toEqual([1, 1]);
-    const text = await bench.setup.services.metrics.render();
-    expect(text).toContain('coredns_cache_hits_total{server="dns://:53",type="success",zones=".",view=""} 2');
   });
 
   it('count what goes when a store is full', () => {

@@ -5,7 +5,10 @@ import { build } from 'esbuild';
 
 const revision = () => {
   try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
   } catch {
     return ''; // not a checkout
   }
@@ -24,7 +27,9 @@ await build({
   legalComments: 'none',
   define: { CLUSTER_DNS_REVISION: JSON.stringify(revision()) },
   // CommonJS packages in an ES module bundle still call require.
-  banner: { js: "import { createRequire as createRequireForBundle } from 'node:module'; const require = createRequireForBundle(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as createRequireForBundle } from 'node:module'; const require = createRequireForBundle(import.meta.url);",
+  },
   logLevel: 'warning',
 });
 chmodSync('dist/cluster-dns.js', 0o755);

@@ -1,3 +1,4 @@
+import { formatFaults } from '#corefile/diagnostics.ts';
 import { Log } from '#log/log.ts';
 import { Metrics } from '#metrics/metrics.ts';
 import { Generations, type Services, SharedResources, systemClock } from '#plugin/index.ts';
@@ -30,7 +31,7 @@ export const runCheck = async (args: readonly string[], io: CliIo): Promise<numb
   if (file === undefined || more.length > 0) throw new UsageError('usage: cluster-dns check FILE');
   try {
     const corefile = await findCorefile(file, 53);
-    const { faultText, warningText } = configure({
+    const { faults, sources } = configure({
       plugins: PLUGINS,
       services: idleServices(),
       events: { dropped: () => undefined, panic: () => undefined },
@@ -39,10 +40,13 @@ export const runCheck = async (args: readonly string[], io: CliIo): Promise<numb
       file: corefile.name,
       text: await corefile.read(),
     });
-    io.stderr(warningText);
-    if (faultText === '') io.stdout(`${corefile.name}: OK\n`);
-    io.stderr(faultText);
-    return faultText === '' ? 0 : 1;
+    if (faults.warnings.length > 0) io.stderr(`${formatFaults(faults.warnings, sources)}\n`);
+    if (faults.list.length > 0) {
+      io.stderr(`${formatFaults(faults.list, sources)}\n`);
+      return 1;
+    }
+    io.stdout(`${corefile.name}: OK\n`);
+    return 0;
   } catch (error) {
     io.stderr(`${file}: ${(error as Error).message}\n`);
     return 1;

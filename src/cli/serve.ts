@@ -3,13 +3,19 @@ import { Log, type LogSink } from '#log/log.ts';
 import { Metrics } from '#metrics/metrics.ts';
 import { Generations, type Services, SharedResources, systemClock } from '#plugin/index.ts';
 import { PLUGINS } from '#plugins/index.ts';
+import { dnsEvents } from '#server/dns-events.ts';
 import { DnsServer } from '#server/lifecycle.ts';
 import { bannerText } from './banner.ts';
 import { type CorefileText, findCorefile } from './corefile-text.ts';
 import { readServeFlags, type ServeFlags } from './flags.ts';
 import type { CliIo } from './io.ts';
-import { VERSION, versionText } from './version.ts';
 import { onSignals } from './signals.ts';
+import { tryText } from './try-text.ts';
+import { VERSION, versionText } from './version.ts';
+
+/** With a directory of manifests the server is for this machine alone, unless `bind` says otherwise. */
+const LOOPBACK = ['127.0.0.1', '::1'];
+const EVERYWHERE = [''];
 
 /** Runs the server until it is told to stop. Gives the exit code. Rejects with UsageError. */
 export const runServe = async (args: readonly string[], io: CliIo): Promise<number> => {
@@ -64,22 +70,26 @@ const serve = async (flags: ServeFlags, corefile: CorefileText, io: CliIo): Prom
   const server = new DnsServer({
     plugins: PLUGINS,
     services,
-    events: dnsEvents(services),
+    events: dnsEvents(services.metrics),
     defaultPort: flags.port,
+    defaultHosts: services.isLenient ? LOOPBACK : EVERYWHERE,
     fileName: corefile.name,
   });
   try {
-    await server.start();
+    const configuration = await server.start();
+    if (flags.pidfile !== '') writeFileSync(flags.pidfile, `${process.pid}\n`);
+    await sink.flush();
+    if (!flags.quiet) io.stdout(bannerText(configuration) + versionText());
+    if (!flags.quiet && services.isLenient) io.stdout(await tryText(flags.manifests, server.listening));
   } catch (error) {
     await sink.flush();
     io.stderr(`${(error as Error).message}\n`);
+    await server.stop(false);
     return 1;
   }
-  if (flags.pidfile !== '') writeFileSync(flags.pidfile, `${process.pid}\n`);
-  if (!flags.quiet) log.plain(bannerText(server, versionText()));
-  const stopSignals = onSignals(server, log, finish);
+  const untie = onSignals(server, log, finish);
   const exitCode = await finished;
-  stopSignals();
+  untie();
   await server.stop(false);
   await sink.flush();
   if (flags.pidfile !== '') rmSync(flags.pidfile, { force: true });

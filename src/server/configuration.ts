@@ -43,6 +43,8 @@ export interface Configuration {
   readonly instances: readonly Instance[];
   readonly groups: readonly ConfiguredGroup[];
   readonly faults: Faults;
+  /** Text of every file read, by the name that tokens carry. */
+  readonly sources: ReadonlyMap<string, string>;
 }
 
 interface SetUpBlock {
@@ -53,7 +55,7 @@ interface SetUpBlock {
 
 /** Reads a Corefile and sets its plugins up. Never throws for what stands in the file: all of that is in `faults`. */
 export const configure = (options: ConfigureOptions): Configuration => {
-  const { corefile, faults } = parseCorefile(options);
+  const { corefile, faults, sources } = parseCorefile(options);
   const instances: Instance[] = [];
   const blocks = corefile.blocks.map((block, index): SetUpBlock => {
     const keys = block.keys.flatMap((key) => readZoneKeys(key, options.defaultPort, faults));
@@ -71,7 +73,7 @@ export const configure = (options: ConfigureOptions): Configuration => {
     for (const { definition, directive } of resolved) {
       const own = new Faults();
       const instance = definition.setup({ directive, block: info, faults: own, services: options.services });
-      faults.take(own, definition.name);
+      faults.take(own, definition.name, definition.options);
       if (instance === null) continue;
       running.set(definition.name, instance);
       instances.push(instance);
@@ -86,7 +88,7 @@ export const configure = (options: ConfigureOptions): Configuration => {
     blocks.map(({ info, hosts }, i) => ({ keys: info.keys, hosts, token: corefile.blocks[i]?.keys[0] ?? null })),
     faults,
   );
-  return { corefile, instances, groups: groupBlocks(blocks, options), faults };
+  return { corefile, instances, groups: groupBlocks(blocks, options), faults, sources };
 };
 
 /** Puts together what is served on one address. */

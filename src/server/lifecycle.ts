@@ -1,7 +1,6 @@
-import type { PluginDefinition, Services, UnbuiltPlugin } from '#plugin/index.ts';
-import { type Configuration, ConfigurationError, configure } from './configuration.ts';
+import { formatFaults } from '#corefile/diagnostics.ts';
+import { type Configuration, type ConfigureOptions, configure } from './configuration.ts';
 import { ListenerSet } from './listener-set.ts';
-import type { CoreEvents } from './server-group.ts';
 
 /** Longest a stop or a reload waits for queries on their way (CoreDNS: graceful timeout). */
 const DRAIN_MS = 5000;
@@ -79,9 +78,9 @@ export class DnsServer {
     const { services, fileName } = this.#options;
     const text = await services.configuration.read();
     const configuration = configure({ ...this.#options, file: services.configuration.file ?? fileName, text });
-    const { faults, warnings } = describeFaults(configuration.faults, text);
-    for (const warning of warnings) services.log.warning(warning);
-    if (faults !== '') throw new ConfigurationError(faults);
+    const { faults, sources } = configuration;
+    for (const warning of faults.warnings) services.log.warning(formatFaults([warning], sources));
+    if (faults.list.length > 0) throw new ConfigurationError(formatFaults(faults.list, sources));
     return configuration;
   }
 

@@ -39,7 +39,11 @@ export interface TestServer extends Endpoint {
 export const startServer = async (options: TestServerOptions): Promise<TestServer> => {
   let text = options.corefile;
   const place = options.objects === undefined ? '' : mkdtempSync(join(tmpdir(), 'cluster-dns-objects-'));
-  if (place !== '') writeFileSync(join(place, 'objects.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items: options.objects }));
+  if (place !== '')
+    writeFileSync(
+      join(place, 'objects.json'),
+      JSON.stringify({ apiVersion: 'v1', kind: 'List', items: options.objects }),
+    );
   const manifests = options.manifests ?? place;
   const sink = new RecordingSink();
   const services: Services = {
@@ -75,7 +79,10 @@ export const startServer = async (options: TestServerOptions): Promise<TestServe
     throw error;
   }
   const [first] = server.listening;
-  const endpoint: Endpoint = { address: first?.host === '' ? '127.0.0.1' : (first?.host ?? ''), port: first?.port ?? 0 };
+  const endpoint: Endpoint = {
+    address: first?.host === '' ? '127.0.0.1' : (first?.host ?? ''),
+    port: first?.port ?? 0,
+  };
   return {
     ...endpoint,
     server,
@@ -83,7 +90,8 @@ export const startServer = async (options: TestServerOptions): Promise<TestServe
     logLines: sink.lines,
     manifests,
     query: (name, type, asked) => ask(endpoint, name, type, asked),
-    exchange: (bytes, transport, timeoutMs) => (transport === 'tcp' ? exchangeTcp(endpoint, bytes) : exchangeUdp(endpoint, bytes, timeoutMs)),
+    exchange: (bytes, transport, timeoutMs) =>
+      transport === 'tcp' ? exchangeTcp(endpoint, bytes) : exchangeUdp(endpoint, bytes, timeoutMs),
     reload: (corefile) => {
       text = corefile;
       return server.reload();

@@ -1,0 +1,197 @@
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
+import { decodeMessage, FLAG, type Message, type Question, WireFault } from '#dns/decode.ts';
+import type { EdnsOption } from '#dns/edns.ts';
+import { encodeMessage } from '#dns/encode.ts';
+import { recordsFromText } from '#dns/record-text.ts';
+import type { ResourceRecord } from '#dns/record.ts';
+
+/** PEM files of the test's certificate authority and of the server `dns.example.net` (also 127.0.0.1). */
+export const TLS_FILES = {
+  ca: join(import.meta.dirname, 'tls/ca.pem'),
+  cert: join(import.meta.dirname, 'tls/server.pem'),
+  key: join(import.meta.dirname, 'tls/server.key'),
+} as const;
+
+/** What a reply says; what is left out is as in the query. */
+export interface ReplyFields {
+  readonly id?: number;
+  readonly rcode?: number;
+  /** Flags beside QR; RD | RA where left out. */
+  readonly flags?: number;
+  readonly question?: Question | null;
+  readonly answer?: readonly ResourceRecord[];
+  readonly authority?: readonly ResourceRecord[];
+  readonly opt?: { readonly udpSize: number; readonly isDnssecOk: boolean; readonly options: readonly EdnsOption[] } | null;
+}
+
+/** A query as the upstream got it, and the ways to react. */
+export interface Asked {
+  readonly message: Message;
+  readonly bytes: Buffer;
+  readonly protocol: 'udp' | 'tcp';
+  readonly peer: { readonly address: string; readonly port: number };
+  /** Number of the TCP or TLS connection, from 0; -1 for UDP. */
+  readonly connection: number;
+  /** A reply in octets. */
+  encode(fields?: ReplyFields): Buffer;
+  reply(fields?: ReplyFields): void;
+  /** Any octets; over TCP with the length in front. */
+  send(bytes: Buffer): void;
+  /** UDP only: the same octets from another port. Resolves when they have left. */
+  sendFromElsewhere(bytes: Buffer): Promise<void>;
+  /** TCP and TLS: ends the connection. */
+  hangUp(): void;
+}
+
+export type Script = (asked: Asked) => void;
+
+/** Answers every query with one A record, 192.0.2.1. */
+export const answerA: Script = (asked) => asked.reply({ answer: recordsFromText('@ 300 IN A 192.0.2.1', {}) });
+
+/** A scriptable DNS server on real sockets of 127.0.0.1: UDP and TCP on one port, or TLS. */
+export class FakeUpstream {
+  /** Queries in the order in which they came. */
+  readonly asked: Asked[] = [];
+  script: Script;
+  /** TCP or TLS connections that were opened. */
+  connections = 0;
+  readonly #udp: UdpSocket | null;
+  readonly #server: Server;
+  readonly #open = new Set<Socket>();
+
+  private constructor(script: Script, udp: UdpSocket | null, server: Server) {
+    this.script = script;
+    this.#udp = udp;
+    this.#server = server;
+    udp?.on('message', (bytes, peer) => this.#udpMessage(bytes, peer));
+    server.on(udp === null ? 'secureConnection' : 'connection', (socket: Socket) => this.#connection(socket));
+  }
+
+  static async open(script: Script = answerA, transport: 'plain' | 'tls' = 'plain'): Promise<FakeUpstream> {
+    if (transport === 'tls') {
+      const pair = { cert: readFileSync(TLS_FILES.cert), key: readFileSync(TLS_FILES.key) };
+      const server = createTlsServer(pair);
+      server.on('tlsClientError', () => undefined);
+      await listen(server);
+      return new FakeUpstream(script, null, server);
+    }
+    for (;;) {
+      const server = createServer();
+      const port = await listen(server);
+      const udp = createSocket('udp4');
+      // The port may be taken for UDP: then another one.
+      const isBound = await new Promise<boolean>((resolve) => {
+        udp.once('error', () => resolve(false)).bind(port, '127.0.0.1', () => resolve(true));
+      });
+      if (isBound) return new FakeUpstream(script, udp, server);
+      udp.close();
+      server.close();
+    }
+  }
+
+  get port(): number {
+    return (this.#server.address() as { port: number }).port;
+  }
+
+  /** `127.0.0.1:PORT`. */
+  get address(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  /** Ends all TCP and TLS connections from this side. */
+  hangUp(): void {
+    for (const socket of this.#open) socket.end();
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#open) socket.destroy();
+    await Promise.all([
+      new Promise<void>((resolve) => this.#server.close(() => resolve())),
+      new Promise<void>((resolve) => (this.#udp === null ? resolve() : this.#udp.close(() => resolve()))),
+    ]);
+  }
+
+  #udpMessage(bytes: Buffer, peer: { readonly address: string; readonly port: number }): void {
+    const udp = this.#udp as UdpSocket;
+    this.#take(bytes, {
+      protocol: 'udp',
+      peer,
+      connection: -1,
+      send: (reply) => udp.send(reply, peer.port, peer.address),
+      hangUp: () => undefined,
+    });
+  }
+
+  #connection(socket: Socket): void {
+    const connection = this.connections++;
+    this.#open.add(socket);
+    socket.on('close', () => this.#open.delete(socket)).on('error', () => undefined);
+    let unread: Buffer = Buffer.alloc(0);
+    const peer = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
+    const send = (reply: Buffer): void => {
+      const length = Buffer.alloc(2);
+      length.writeUInt16BE(reply.length);
+      socket.write(Buffer.concat([length, reply]));
+    };
+    socket.on('data', (bytes: Buffer) => {
+      unread = Buffer.concat([unread, bytes]);
+      while (unread.length >= 2 && unread.length >= 2 + unread.readUInt16BE(0)) {
+        const end = 2 + unread.readUInt16BE(0);
+        this.#take(unread.subarray(2, end), { protocol: 'tcp', peer, connection, send, hangUp: () => socket.end() });
+        unread = unread.subarray(end);
+      }
+    });
+  }
+
+  #take(bytes: Buffer, from: Pick<Asked, 'protocol' | 'peer' | 'connection' | 'send' | 'hangUp'>): void {
+    const message = decodeMessage(Buffer.from(bytes));
+    if (message instanceof WireFault) throw new Error(`the upstream was sent a bad message: ${message.reason}`);
+    const encode = (fields: ReplyFields = {}): Buffer => encodeReply(message, fields);
+    const asked: Asked = {
+      ...from,
+      message,
+      bytes: Buffer.from(bytes),
+      encode,
+      reply: (fields) => from.send(encode(fields)),
+      sendFromElsewhere: (reply) => sendFromNewSocket(reply, from.peer),
+    };
+    this.asked.push(asked);
+    this.script(asked);
+  }
+}
+
+const listen = (server: Server): Promise<number> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject).listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
+  });
+
+/** An owner of `@` is the name that was asked. */
+const encodeReply = (query: Message, fields: ReplyFields): Buffer => {
+  const question = fields.question === undefined ? (query.questions[0] ?? null) : fields.question;
+  const owned = (records: readonly ResourceRecord[] = []): ResourceRecord[] =>
+    records.map((record) => (record.owner.length > 1 ? record : record.withOwner(query.questions[0]?.name ?? record.owner)));
+  return encodeMessage(
+    {
+      id: fields.id ?? query.id,
+      flags: FLAG.QR | (fields.flags ?? FLAG.RD | FLAG.RA),
+      opcode: query.opcode,
+      rcode: fields.rcode ?? 0,
+      question,
+      answer: owned(fields.answer),
+      authority: owned(fields.authority),
+      additional: [],
+      opt: fields.opt === undefined ? null : fields.opt,
+    },
+    65_535,
+  );
+};
+
+const sendFromNewSocket = (bytes: Buffer, peer: { readonly address: string; readonly port: number }): Promise<void> =>
+  new Promise((resolve) => {
+    const socket = createSocket('udp4');
+    socket.send(bytes, peer.port, peer.address, () => socket.close(() => resolve()));
+  });

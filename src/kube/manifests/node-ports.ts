@@ -1,0 +1,89 @@
+import { asList, asObject, asText, type RawObject } from '../objects/json.ts';
+import { hash } from './address-range.ts';
+import type { ManifestFault } from './fault.ts';
+import { label, type ManifestObject } from './read-objects.ts';
+
+const FIRST = 30_000;
+const LAST = 32_767;
+
+/** Node ports for the ports of Services, by index: those that are written stay, the others are allotted, the same in every run. */
+export const allotNodePorts = (
+  services: readonly ManifestObject[],
+  faults: ManifestFault[],
+): Map<ManifestObject, readonly (number | null)[]> => {
+  const owners = new Map<string, ManifestObject>();
+  const claims = services.map((service) => ({ service, ports: claimGiven(service, owners, faults) }));
+  const taken = new Set(owners.keys());
+  return new Map(claims.map(({ service, ports }) => [service, fill(service, ports, taken, faults)]));
+};
+
+interface PortClaim {
+  readonly port: unknown;
+  readonly protocol: string;
+  readonly nodePort: number | null;
+}
+
+const claimGiven = (
+  service: ManifestObject,
+  owners: Map<string, ManifestObject>,
+  faults: ManifestFault[],
+): PortClaim[] =>
+  asList(asObject(service.raw.spec).ports).map((raw, index) => {
+    const { port, protocol: rawProtocol, nodePort } = asObject(raw);
+    const protocol = asText(rawProtocol) || 'TCP';
+    const claim = { port, protocol, nodePort: null };
+    if (nodePort === undefined || nodePort === null || nodePort === 0) return claim;
+    const owner = owners.get(`${protocol}/${String(nodePort)}`);
+    const why = whyRefused(service, nodePort, owner);
+    if (why !== '') {
+      const message = `${label('Service', service.namespace, service.name)}: nodePort ${String(nodePort)} ${why}`;
+      faults.push({ position: service.at(['spec', 'ports', index, 'nodePort']), message });
+      return claim;
+    }
+    owners.set(`${protocol}/${String(nodePort)}`, service);
+    return { ...claim, nodePort: nodePort as number };
+  });
+
+const whyRefused = (service: ManifestObject, nodePort: unknown, owner: ManifestObject | undefined): string => {
+  if (!hasNodePorts(asObject(service.raw.spec)))
+    return 'needs type NodePort or LoadBalancer: set the type, or leave nodePort out';
+  if (typeof nodePort !== 'number' || !Number.isInteger(nodePort) || nodePort < FIRST || nodePort > LAST) {
+    return `is not in the range ${FIRST}-${LAST}: choose one in it, or leave it out (one is allotted)`;
+  }
+  if (owner === undefined) return '';
+  return `is taken by ${label('Service', owner.namespace, owner.name)}: choose another, or leave it out (one is allotted)`;
+};
+
+const hasNodePorts = (spec: RawObject): boolean => spec.type === 'NodePort' || spec.type === 'LoadBalancer';
+
+const fill = (
+  service: ManifestObject,
+  ports: readonly PortClaim[],
+  taken: Set<string>,
+  faults: ManifestFault[],
+): readonly (number | null)[] => {
+  const spec = asObject(service.raw.spec);
+  const isAllotted = hasNodePorts(spec) && spec.allocateLoadBalancerNodePorts !== false;
+  return ports.map(({ port, protocol, nodePort }, index) => {
+    if (nodePort !== null || !isAllotted) return nodePort;
+    const allotted = allot(`${service.namespace}/${service.name}/${String(port)}`, protocol, taken);
+    if (allotted === null) {
+      const message = `${label('Service', service.namespace, service.name)}: no node port is left to allot`;
+      faults.push({ position: service.at(['spec', 'ports', index]), message });
+    }
+    return allotted;
+  });
+};
+
+/** The protocol is not hashed: the TCP and the UDP half of one port get one number where both are free, as in Kubernetes. */
+const allot = (key: string, protocol: string, taken: Set<string>): number | null => {
+  const size = LAST - FIRST + 1;
+  const start = hash(key) % size;
+  for (let step = 0; step < size; step++) {
+    const nodePort = FIRST + ((start + step) % size);
+    if (taken.has(`${protocol}/${nodePort}`)) continue;
+    taken.add(`${protocol}/${nodePort}`);
+    return nodePort;
+  }
+  return null;
+};

@@ -1,4 +1,4 @@
-import type { Directive, Faults } from '#corefile/tree.ts';
+import type { Corefile, Directive, Faults } from '#corefile/tree.ts';
 import type { Name } from '#dns/name.ts';
 import type { Handler } from './chain.ts';
 import type { Services } from './services.ts';
@@ -16,6 +16,8 @@ export interface BlockSettings {
   listenHosts: string[];
   /** `debug`: no recovery from a plugin's crash, and [DEBUG] lines. */
   isDebug: boolean;
+  /** `errors { stacktrace }`: the stack of a plugin's crash is logged with it. */
+  isStackLogged?: boolean;
 }
 
 /** The server block a directive stands in. */
@@ -30,6 +32,8 @@ export interface BlockInfo {
   readonly instances: ReadonlyMap<string, Instance>;
   /** The next and previous blocks share nothing; `index` tells them apart in messages, from 0. */
   readonly index: number;
+  /** The whole configuration as it was parsed, for `reload`. */
+  readonly corefile?: Corefile;
 }
 
 export interface SetupContext {

@@ -32,7 +32,7 @@ const optionCode = (option: Case): number => {
   if ('Expire' in option) return EDNS_OPTION.EXPIRE;
   if ('Cookie' in option) return EDNS_OPTION.COOKIE;
   if ('Timeout' in option) return EDNS_OPTION.TCP_KEEPALIVE;
-  return 'Padding' in option ? EDNS_OPTION.PADDING : Number(option['Code']);
+  return 'Padding' in option ? EDNS_OPTION.PADDING : Number(option.Code);
 };
 
 const CHECKS: Readonly<Record<string, Check>> = {

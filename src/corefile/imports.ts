@@ -57,7 +57,7 @@ export class Imports {
       return;
     }
     const extra = stream.isAtLineStart ? null : stream.peek();
-    if (extra !== null && extra.text !== '}') {
+    if (extra !== null) {
       this.#fault('Import takes only one argument (glob pattern or file)', extra);
       stream.skipLine();
       stream.splice([], before);
@@ -111,8 +111,7 @@ export class Imports {
     const files = this.#environment.glob(path);
     if (files.length === 0 && /[*?\]]/.test(path))
       this.#faults.warn(`No files matching import glob pattern: ${pattern}`, argument);
-    else if (files.length === 0)
-      this.#fault(`File to import not found: ${pattern}`, argument, snippetHint(pattern, this.#snippets));
+    else if (files.length === 0) this.#fault(`File to import not found: ${pattern}`, argument, snippetHint(pattern));
     return files.flatMap((file) => this.#read(file, argument));
   }
 
@@ -167,8 +166,7 @@ const startsLine = (tokens: readonly Token[], at: number): boolean => {
 
 const count = (text: string, char: string): number => text.split(char).length - 1;
 
-const snippetHint = (pattern: string, snippets: ReadonlyMap<string, unknown>): string | undefined => {
-  if (snippets.has(`${pattern}`)) return undefined;
+const snippetHint = (pattern: string): string | undefined => {
   if (/^\(.*\)$/.test(pattern)) return `write the snippet's name without parentheses: import ${pattern.slice(1, -1)}`;
   return pattern.includes('/') ? undefined : 'a snippet must be declared above the line that imports it';
 };

@@ -1,16 +1,10 @@
+import { DirectiveParser, type ParseState } from './directive-parser.ts';
 import { type Environment, replaceVariables, systemEnvironment } from './environment.ts';
 import { Imports } from './imports.ts';
 import { tokenize } from './lexer.ts';
-import { TokenStream } from './token-stream.ts';
-import {
-  type Block,
-  type Corefile,
-  type Directive,
-  Faults,
-  type Occurrence,
-  type OptionLine,
-  type Token,
-} from './tree.ts';
+import { skipSlashComment, splitGluedBrace, unclosedHint } from './slips.ts';
+import { type Mark, TokenStream } from './token-stream.ts';
+import { type Block, type Corefile, type Directive, Faults, type Occurrence, type Token } from './tree.ts';
 
 export interface ParseResult {
   readonly corefile: Corefile;
@@ -18,9 +12,6 @@ export interface ParseResult {
   /** Text of every file read, by the name that tokens carry; for printing the line of a fault. */
   readonly sources: ReadonlyMap<string, string>;
 }
-
-/** Braces may stand this deep in each other; no plugin goes beyond three. */
-const MAX_DEPTH = 100;
 
 /**
  * Reads a Corefile with all its imports. Never throws: what is wrong goes to `faults`, all of it, and the tree holds what could
@@ -33,36 +24,43 @@ export const parseCorefile = (
   const faults = new Faults();
   const sources = new Map([[source.file, source.text]]);
   const whole: Environment = { ...systemEnvironment(), ...environment };
+  const replaced = (token: Token): Token => {
+    const text = replaceVariables(token.text, whole.env);
+    return text === token.text ? token : { ...token, text };
+  };
   const imports = new Imports(source.file, sources, whole, faults);
   const stream = new TokenStream(tokenize(source.file, source.text));
-  const blocks = new Parser(stream, imports, whole, faults).blocks();
+  const blocks = new Parser({ stream, imports, faults, replaced }).blocks();
   return { corefile: { file: source.file, blocks }, faults, sources };
 };
 
-/** A server block being read. */
-interface OpenBlock {
-  readonly keys: readonly Token[];
-  /** null for a block without braces. */
-  readonly brace: Token | null;
-  readonly occurrences: Occurrence[];
+/** Blocks that are begun again where a closing brace seems to be missing; a bound, because each reads up to the end. */
+const MAX_RESTARTS = 20;
+
+/** Where the next server block seems to begin though the one being read is not closed. */
+interface Restart {
+  readonly mark: Mark;
+  readonly occurrences: number;
+  readonly faults: number;
+  readonly warnings: number;
 }
 
 class Parser {
+  readonly #state: ParseState;
   readonly #stream: TokenStream;
-  readonly #imports: Imports;
-  readonly #environment: Environment;
   readonly #faults: Faults;
+  #restarts = 0;
 
-  constructor(stream: TokenStream, imports: Imports, environment: Environment, faults: Faults) {
-    this.#stream = stream;
-    this.#imports = imports;
-    this.#environment = environment;
-    this.#faults = faults;
+  constructor(state: ParseState) {
+    this.#state = state;
+    this.#stream = state.stream;
+    this.#faults = state.faults;
   }
 
   blocks(): Block[] {
     const blocks: Block[] = [];
     while (this.#stream.peek() !== null) {
+      if (skipSlashComment(this.#stream, this.#faults)) continue;
       const block = this.#block();
       if (block !== null && block.keys.length > 0) blocks.push(block);
     }
@@ -70,15 +68,15 @@ class Parser {
   }
 
   #block(): Block | null {
-    if (this.#skipSlashComment()) return null;
     const keys = this.#keys();
     const next = this.#stream.peek();
-    const glued = next === null ? null : this.#gluedBrace(keys.at(-1), 0);
-    if (glued !== null) return this.#contents([...keys.slice(0, -1), ...glued.words], glued.brace);
     if (next === null) return { keys, directives: [] };
-    const brace = next.text === '{' ? this.#stream.take() : null;
-    const only = keys.length === 1 ? (keys[0] as Token) : null;
-    if (only !== null && /^\(.*\)$/s.test(only.text)) {
+    const last = keys.at(-1);
+    const glued = last === undefined ? null : splitGluedBrace(last, this.#stream, 0, this.#faults);
+    if (glued !== null) keys.splice(-1, 1, glued.word);
+    const brace = glued?.brace ?? (next.text === '{' ? this.#stream.take() : null);
+    const only = keys.length === 1 ? keys[0] : undefined;
+    if (only !== undefined && /^\(.*\)$/s.test(only.text)) {
       this.#snippet(only, brace);
       return null;
     }
@@ -91,32 +89,27 @@ class Parser {
     const keys: Token[] = [];
     let isExpectingAnother = false;
     for (let isFirst = true; ; isFirst = false) {
+      while (this.#stream.peek()?.text === 'import' && this.#stream.isAtLineStart && (isFirst || isExpectingAnother)) {
+        this.#state.imports.expand(this.#stream);
+        isFirst = true;
+      }
       const next = this.#stream.peek();
       if (next === null) {
         if (isExpectingAnother) this.#fault('Unexpected EOF', this.#stream.previous, 'a zone must follow the comma');
         return keys;
       }
       if (!isFirst && !isExpectingAnother && this.#stream.isAtLineStart) return keys;
-      if (next.text === 'import' && this.#stream.isAtLineStart) {
-        this.#imports.expand(this.#stream);
-        isFirst = true;
-        if (this.#stream.peek() === null) return keys;
-        continue;
-      }
-      const text = replaceVariables(next.text, this.#environment.env);
-      if (text === '{') {
-        if (isExpectingAnother)
-          this.#fault(
-            "Expected another address but had '{' - check for extra comma",
-            next,
-            "remove the comma before '{'",
-          );
+      const key = this.#state.replaced(next);
+      if (key.text === '{') {
+        const hint = "remove the comma before '{'";
+        if (isExpectingAnother) this.#fault("Expected another address but had '{' - check for extra comma", next, hint);
         return keys;
       }
       this.#stream.take();
-      if (text === '') continue;
-      isExpectingAnother = text.endsWith(',');
-      keys.push({ ...next, text: isExpectingAnother ? text.slice(0, -1) : text });
+      if (key.text === '}') this.#faults.warn("'}' closes nothing and is taken for the name of a zone", next);
+      if (key.text === '') continue;
+      isExpectingAnother = key.text.endsWith(',');
+      keys.push(isExpectingAnother ? { ...key, text: key.text.slice(0, -1) } : key);
     }
   }
 
@@ -124,7 +117,7 @@ class Parser {
     if (brace === null) {
       const found = this.#stream.peek();
       this.#faults.add(`Syntax error: Unexpected token '${found?.text}', expecting '{'`, found);
-      this.#stream.skipLine();
+      while (!this.#stream.isAtLineStart) this.#stream.take();
       return;
     }
     const tokens: Token[] = [];
@@ -136,178 +129,75 @@ class Parser {
       }
       if (token.text === '{') depth++;
       if (token.text === '}' && --depth === 0) {
-        this.#imports.declare(name.text.slice(1, -1), name, tokens, token);
+        this.#state.imports.declare(name.text.slice(1, -1), name, tokens, token);
         return;
       }
       tokens.push(token);
     }
   }
 
+  /** Directives of a block up to its end. */
   #contents(keys: readonly Token[], brace: Token | null): Block {
-    const block: OpenBlock = { keys, brace, occurrences: [] };
-    let nextBlock: { count: number; mark: ReturnType<TokenStream['mark']> } | null = null;
+    const occurrences: Occurrence[] = [];
+    const openBlocks = brace === null ? 0 : 1;
+    const faultsBefore = this.#faults.list.length;
+    let restart: Restart | null = null;
+    let strayBraces = 0;
     for (let next = this.#stream.peek(); next !== null; next = this.#stream.peek()) {
       if (next.text === '}') {
         this.#stream.take();
+        if (strayBraces-- > 0) continue;
         if (brace === null) this.#faults.warn("'}' closes a server block that no '{' opened", next);
-        return this.#finish(block);
+        return blockOf(keys, occurrences);
       }
-      if (next.text === 'import') {
-        this.#imports.expand(this.#stream);
-        continue;
-      }
-      if (brace !== null && nextBlock === null && looksLikeNextBlock(next, block))
-        nextBlock = { count: block.occurrences.length, mark: this.#stream.mark() };
-      if (this.#skipSlashComment()) continue;
-      if (this.#directive(block) === 'closed') return this.#finish(block);
-    }
-    if (brace !== null) this.#unclosed(brace);
-    if (brace !== null && nextBlock !== null) {
-      // Most likely the brace before the next block's keys is missing: read on from there, so that its faults are seen, too.
-      block.occurrences.length = nextBlock.count;
-      this.#stream.reset(nextBlock.mark);
-    }
-    return this.#finish(block);
-  }
-
-  #finish(block: OpenBlock): Block {
-    const directives = new Map<string, Occurrence[]>();
-    for (const occurrence of block.occurrences) {
-      const list = directives.get(occurrence.name.text);
-      if (list === undefined) directives.set(occurrence.name.text, [occurrence]);
-      else list.push(occurrence);
-    }
-    return {
-      keys: block.keys,
-      directives: Array.from(directives, ([name, occurrences]): Directive => ({ name, occurrences })),
-    };
-  }
-
-  /** Reads one directive; says 'closed' where a misplaced brace within it has closed the server block. */
-  #directive(block: OpenBlock): 'closed' | 'open' {
-    const first = this.#stream.take() as Token;
-    const tokens: Token[] = [first];
-    const { args, brace } = this.#words(tokens, block.brace === null ? 0 : 1);
-    let body: OptionLine[] | null = null;
-    if (brace !== null) {
-      body = this.#body(tokens, brace, 1);
-      const extra = this.#stream.isAtLineStart ? null : this.#stream.peek();
-      if (extra !== null && extra.text !== '}') {
-        this.#faults.argument(this.#stream.previous as Token);
-        this.#stream.skipLine();
-      }
-    }
-    const name = this.#replaced(first);
-    block.occurrences.push({ name, args, body, tokens });
-    const stray = this.#stream.isAtLineStart ? null : this.#stream.peek();
-    if (stray?.text !== '}') return 'open';
-    return this.#strayCloser(block);
-  }
-
-  /** A `}` within a directive's line: CoreDNS refuses it. Where the block would lack its end without it, it is taken for that. */
-  #strayCloser(block: OpenBlock): 'closed' | 'open' {
-    const closer = this.#stream.take() as Token;
-    this.#fault("Unexpected '}' because no matching opening brace", closer, "put '}' on a line of its own");
-    return block.brace !== null && this.#stream.surplusClosers < 1 ? 'closed' : 'open';
-  }
-
-  /** Words up to the end of the line or an opening brace, which is taken; the brace may stand on the next line. */
-  #words(tokens: Token[], expectedClosers: number): { args: Token[]; brace: Token | null } {
-    const args: Token[] = [];
-    for (let next = this.#stream.peek(); next !== null; next = this.#stream.peek()) {
       if (next.text === '{') {
-        if (this.#stream.isAtLineStart)
-          this.#faults.warn(
-            `'{' should stand on the line of '${tokens[0]?.text}', CoreDNS does not see it there`,
-            next,
-          );
+        this.#fault("Unknown directive '{'", next, "'{' must follow the name of a directive on its line");
         this.#stream.take();
-        tokens.push(next);
-        return { args, brace: next };
+        strayBraces++;
+      } else if (next.text === 'import') this.#state.imports.expand(this.#stream);
+      else if (!skipSlashComment(this.#stream, this.#faults)) {
+        if (brace !== null && looksLikeNextBlock(next, occurrences)) restart ??= this.#restart(occurrences.length);
+        occurrences.push(new DirectiveParser(this.#state, openBlocks + strayBraces).read());
+        if (this.#closesOnLine(openBlocks)) return blockOf(keys, occurrences);
       }
-      if (this.#stream.isAtLineStart || next.text === '}') break;
-      this.#stream.take();
-      const word = this.#replaced(next);
-      tokens.push(word);
-      args.push(word);
     }
-    const glued = this.#gluedBrace(args.at(-1) ?? tokens.at(-1), expectedClosers);
-    if (glued === null) return { args, brace: null };
-    args.pop();
-    if (glued.words.length > 0 && args.length + 1 < tokens.length) args.push(...glued.words);
-    return { args, brace: glued.brace };
+    if (brace !== null) this.#endWithin(brace, restart, faultsBefore);
+    return blockOf(keys, restart === null ? occurrences : occurrences.slice(0, restart.occurrences));
   }
 
-  /** Lines of a block up to its closing brace, which is taken. */
-  #body(tokens: Token[], brace: Token, depth: number): OptionLine[] {
-    const lines: OptionLine[] = [];
-    for (let next = this.#stream.peek(); ; next = this.#stream.peek()) {
-      if (next === null) {
-        this.#fault('Unexpected EOF', this.#stream.previous, unclosedHint(brace));
-        return lines;
-      }
-      if (next.text === 'import' && this.#stream.isAtLineStart) {
-        this.#imports.expand(this.#stream);
-        continue;
-      }
-      if (next.text !== '}' && this.#skipSlashComment()) continue;
-      this.#stream.take();
-      if (next.text === '}') {
-        tokens.push(next);
-        return lines;
-      }
-      lines.push(this.#option(next, tokens, depth));
-    }
+  /** Refuses a `}` within a directive's line. True where the block would lack its end without it, so that it is taken for that. */
+  #closesOnLine(openBlocks: number): boolean {
+    if (this.#stream.isAtLineStart || this.#stream.peek()?.text !== '}') return false;
+    const closer = this.#stream.take();
+    this.#fault("Unexpected '}' because no matching opening brace", closer, "put '}' on a line of its own");
+    const isEnd = this.#stream.surplusClosers < openBlocks;
+    if (!isEnd) while (!this.#stream.isAtLineStart) this.#stream.take();
+    return isEnd;
   }
 
-  #option(first: Token, tokens: Token[], depth: number): OptionLine {
-    const name = this.#replaced(first);
-    tokens.push(name);
-    if (first.text === '{') return { name, args: [], body: this.#nested(tokens, first, depth) };
-    const args: Token[] = [];
-    for (let next = this.#stream.peek(); next !== null && !this.#stream.isAtLineStart; next = this.#stream.peek()) {
-      if (next.text === '}') break;
-      this.#stream.take();
-      const word = this.#replaced(next);
-      tokens.push(word);
-      if (next.text === '{') return { name, args, body: this.#nested(tokens, next, depth) };
-      args.push(word);
-    }
-    return { name, args, body: null };
-  }
-
-  #nested(tokens: Token[], brace: Token, depth: number): OptionLine[] {
-    if (depth < MAX_DEPTH) return this.#body(tokens, brace, depth + 1);
-    this.#fault(`blocks stand more than ${MAX_DEPTH} deep in each other`, brace);
-    for (let open = 1; open > 0; ) {
-      const token = this.#stream.take();
-      if (token === null) break;
-      if (token.text === '{') open++;
-      else if (token.text === '}') open--;
-    }
-    return [];
+  #restart(occurrences: number): Restart | null {
+    if (this.#restarts >= MAX_RESTARTS) return null;
+    const { list, warnings } = this.#faults;
+    return { mark: this.#stream.mark(), occurrences, faults: list.length, warnings: warnings.length };
   }
 
   /**
-   * A word such as `cluster.local{` at the end of a line, where the file has a closing brace too many without it: CoreDNS takes
-   * the brace for a part of the word and goes astray from there.
+   * The file has ended within a block. Where a next block seems to begin within this one, reading goes on from there, as if the
+   * brace were in place, so that the faults of what follows are seen and none that come from the missing brace.
    */
-  #gluedBrace(word: Token | undefined, expectedClosers: number): { words: Token[]; brace: Token } | null {
-    if (word === undefined || word.isQuoted || !/^[^{]+\{$/.test(word.text)) return null;
-    if (!this.#stream.isAtLineStart || this.#stream.surplusClosers <= expectedClosers) return null;
-    const text = word.text.slice(0, -1);
-    this.#fault(`Unexpected '{' at the end of '${word.text}'`, word, `write a space before the brace: ${text} {`);
-    return { words: [{ ...word, text }], brace: { ...word, text: '{', column: word.column + [...text].length } };
-  }
-
-  /** A line that starts with `//`, as tutorials have it: refused with the mend, and the rest of the line is left out. */
-  #skipSlashComment(): boolean {
-    const next = this.#stream.peek();
-    if (next === null || next.isQuoted || !next.text.startsWith('//')) return false;
-    this.#fault(`Unexpected '${next.text}'`, next, "a comment starts with '#', not with '//'");
-    this.#stream.take();
-    this.#stream.skipLine();
-    return true;
+  #endWithin(brace: Token, restart: Restart | null, faultsBefore: number): void {
+    const isReported = this.#faults.list.slice(faultsBefore).some(({ message }) => message.endsWith('Unexpected EOF'));
+    if (restart === null) {
+      if (!isReported) this.#unclosed(brace);
+      return;
+    }
+    const end = this.#faults.list.slice(restart.faults).find(({ message }) => message.endsWith('Unexpected EOF'));
+    this.#faults.list.length = restart.faults;
+    this.#faults.warnings.length = restart.warnings;
+    if (end === undefined) this.#unclosed(brace);
+    else this.#faults.add(end.message, end.token, unclosedHint(brace));
+    this.#restarts++;
+    this.#stream.reset(restart.mark);
   }
 
   /** A block is open at the end of the file. CoreDNS names the last word it has seen. */
@@ -316,19 +206,21 @@ class Parser {
     this.#faults.add(`Syntax error: Unexpected token '${last?.text}', expecting '}'`, last, unclosedHint(brace));
   }
 
-  #replaced(token: Token): Token {
-    const text = replaceVariables(token.text, this.#environment.env);
-    return text === token.text ? token : { ...token, text };
-  }
-
   #fault(message: string, token: Token | null, hint?: string): void {
     this.#faults.add(`Error during parsing: ${message}`, token, hint);
   }
 }
 
-const unclosedHint = (brace: Token): string =>
-  `the '{' at ${brace.file}:${brace.line}:${brace.column} is not closed: add '}'`;
-
 /** True where a word in the first column follows on indented directives: the keys of a next block, as people lay them out. */
-const looksLikeNextBlock = (next: Token, block: OpenBlock): boolean =>
-  next.column === 1 && next.via === null && (block.occurrences[0]?.name.column ?? 1) > 1;
+const looksLikeNextBlock = (next: Token, occurrences: readonly Occurrence[]): boolean =>
+  next.column === 1 && next.via === null && (occurrences[0]?.name.column ?? 1) > 1;
+
+const blockOf = (keys: readonly Token[], occurrences: readonly Occurrence[]): Block => {
+  const directives = new Map<string, Occurrence[]>();
+  for (const occurrence of occurrences) {
+    const list = directives.get(occurrence.name.text);
+    if (list === undefined) directives.set(occurrence.name.text, [occurrence]);
+    else list.push(occurrence);
+  }
+  return { keys, directives: Array.from(directives, ([name, list]): Directive => ({ name, occurrences: list })) };
+};

@@ -1,30 +1,31 @@
 import type { Token } from './tree.ts';
 
+interface Link {
+  readonly token: Token;
+  readonly next: Link | null;
+}
+
+/** A place in a stream to come back to. */
+export interface Mark {
+  readonly rest: Link | null;
+  readonly previous: Token | null;
+  readonly surplusClosers: number;
+}
+
 /** Words yet to be read, into which an import puts the words it stands for. */
 export class TokenStream {
-  /** In reverse, so that taking and splicing happen at the end. */
-  #rest: Token[];
+  /** A list, so that an import is put in front of it and a mark costs nothing. */
+  #rest: Link | null = null;
   #previous: Token | null = null;
-  /** Closing braces less opening ones among the words yet to be read. */
-  surplusClosers = 0;
+  #surplusClosers = 0;
 
   constructor(tokens: readonly Token[]) {
-    this.#rest = [...tokens].reverse();
-    for (const token of tokens) this.#count(token, 1);
+    this.splice(tokens, null);
   }
 
-  /** The next word, or null at the end. */
-  peek(): Token | null {
-    return this.#rest.at(-1) ?? null;
-  }
-
-  /** Takes the next word. */
-  take(): Token | null {
-    const token = this.#rest.pop() ?? null;
-    if (token === null) return null;
-    this.#count(token, -1);
-    this.#previous = token;
-    return token;
+  /** Closing braces less opening ones among the words yet to be read. */
+  get surplusClosers(): number {
+    return this.#surplusClosers;
   }
 
   /** The word taken last. */
@@ -38,39 +39,48 @@ export class TokenStream {
     return next === null || this.#previous === null || !isSameLine(this.#previous, next);
   }
 
-  /** Drops words up to the end of the line. */
+  /** The next word, or null at the end. */
+  peek(): Token | null {
+    return this.#rest?.token ?? null;
+  }
+
+  /** Takes the next word. */
+  take(): Token | null {
+    const link = this.#rest;
+    if (link === null) return null;
+    this.#rest = link.next;
+    this.#surplusClosers -= closers(link.token);
+    this.#previous = link.token;
+    return link.token;
+  }
+
+  /** Drops words up to the end of the line, or up to a closing brace on it. */
   skipLine(): void {
-    while (this.peek() !== null && !this.isAtLineStart) this.take();
+    while (!this.isAtLineStart && this.peek()?.text !== '}') this.take();
   }
 
   /** Puts words in front of those yet to be read; they follow on `previous`, the word before the import. */
   splice(tokens: readonly Token[], previous: Token | null): void {
     for (let i = tokens.length - 1; i >= 0; i--) {
       const token = tokens[i] as Token;
-      this.#rest.push(token);
-      this.#count(token, 1);
+      this.#rest = { token, next: this.#rest };
+      this.#surplusClosers += closers(token);
     }
     this.#previous = previous;
   }
 
-  /** A place to come back to. */
-  mark(): { readonly rest: readonly Token[]; readonly previous: Token | null } {
-    return { rest: [...this.#rest], previous: this.#previous };
+  mark(): Mark {
+    return { rest: this.#rest, previous: this.#previous, surplusClosers: this.#surplusClosers };
   }
 
-  /** Goes back to a place. */
-  reset(mark: { readonly rest: readonly Token[]; readonly previous: Token | null }): void {
-    this.#rest = [...mark.rest];
+  reset(mark: Mark): void {
+    this.#rest = mark.rest;
     this.#previous = mark.previous;
-    this.surplusClosers = 0;
-    for (const token of this.#rest) this.#count(token, 1);
-  }
-
-  #count(token: Token, step: 1 | -1): void {
-    if (token.text === '}') this.surplusClosers += step;
-    else if (token.text === '{') this.surplusClosers -= step;
+    this.#surplusClosers = mark.surplusClosers;
   }
 }
+
+const closers = ({ text }: Token): number => (text === '}' ? 1 : text === '{' ? -1 : 0);
 
 /** True where `next` goes on the line that `previous` ends on. Words from two imports never share a line. */
 const isSameLine = (previous: Token, next: Token): boolean =>

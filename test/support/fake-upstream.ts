@@ -6,13 +6,13 @@ import { createServer as createTlsServer } from 'node:tls';
 import { decodeMessage, FLAG, type Message, type Question, WireFault } from '#dns/decode.ts';
 import type { EdnsOption } from '#dns/edns.ts';
 import { encodeMessage } from '#dns/encode.ts';
-import { recordsFromText } from '#dns/record-text.ts';
 import type { ResourceRecord } from '#dns/record.ts';
+import { recordsFromText } from '#dns/record-text.ts';
 
-/** PEM files of the test's certificate authority and of the server `dns.example.net` (also 127.0.0.1). */
+/** PEM files of the test's certificate authority and of its server (localhost, 127.0.0.1, ::1). */
 export const TLS_FILES = {
-  ca: join(import.meta.dirname, 'tls/ca.pem'),
-  cert: join(import.meta.dirname, 'tls/server.pem'),
+  ca: join(import.meta.dirname, 'tls/ca.crt'),
+  cert: join(import.meta.dirname, 'tls/server.crt'),
   key: join(import.meta.dirname, 'tls/server.key'),
 } as const;
 
@@ -25,7 +25,11 @@ export interface ReplyFields {
   readonly question?: Question | null;
   readonly answer?: readonly ResourceRecord[];
   readonly authority?: readonly ResourceRecord[];
-  readonly opt?: { readonly udpSize: number; readonly isDnssecOk: boolean; readonly options: readonly EdnsOption[] } | null;
+  readonly opt?: {
+    readonly udpSize: number;
+    readonly isDnssecOk: boolean;
+    readonly options: readonly EdnsOption[];
+  } | null;
 }
 
 /** A query as the upstream got it, and the ways to react. */
@@ -173,7 +177,9 @@ const listen = (server: Server): Promise<number> =>
 const encodeReply = (query: Message, fields: ReplyFields): Buffer => {
   const question = fields.question === undefined ? (query.questions[0] ?? null) : fields.question;
   const owned = (records: readonly ResourceRecord[] = []): ResourceRecord[] =>
-    records.map((record) => (record.owner.length > 1 ? record : record.withOwner(query.questions[0]?.name ?? record.owner)));
+    records.map((record) =>
+      record.owner.length > 1 ? record : record.withOwner(query.questions[0]?.name ?? record.owner),
+    );
   return encodeMessage(
     {
       id: fields.id ?? query.id,

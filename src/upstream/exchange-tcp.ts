@@ -1,0 +1,153 @@
+import { connect, type Socket } from 'node:net';
+import type { Clock } from './clock.ts';
+import type { DeadlineList } from './deadline-list.ts';
+import { DialTimeout, type TimeLimit } from './dial-timeout.ts';
+import { type Endpoint, endpointText } from './endpoint.ts';
+import type { Exchange } from './exchange.ts';
+import { type PoolCounters, stopped } from './exchange-udp.ts';
+import { IdlePool, type PoolLimits } from './pool.ts';
+import { type ConnectionEvents, StreamConnection } from './stream-connection.ts';
+import { reasonOf, UpstreamError } from './upstream-error.ts';
+
+/** Opens a connection; the returned socket says `readyEvent` when the first octet can be written. */
+export interface StreamDialer {
+  readonly readyEvent: 'connect' | 'secureConnect';
+  dial(): Socket;
+}
+
+/** Plain TCP. */
+export const tcpDialer = ({ host, port, sourceAddress }: Endpoint): StreamDialer => ({
+  readyEvent: 'connect',
+  dial: () => connect({ host, port, ...(sourceAddress !== null && { localAddress: sourceAddress }) }),
+});
+
+const SWEEP_MS = 10_000;
+
+/** A socket that is being thrown away may still complain. */
+const ignore = (): void => undefined;
+
+/** Asks one upstream over TCP or TLS, with connections that stay open for the next query. */
+export class StreamExchanger implements ConnectionEvents {
+  readonly #dialer: StreamDialer;
+  readonly #remote: string;
+  readonly #deadlines: DeadlineList;
+  readonly #counters: PoolCounters;
+  readonly #clock: Clock;
+  readonly #pool: IdlePool<StreamConnection>;
+  readonly #open = new Set<StreamConnection>();
+  readonly #dialing = new Set<Socket>();
+  readonly #dialTimeout: TimeLimit;
+  #sweep: NodeJS.Timeout | null = null;
+  #isClosed = false;
+
+  constructor(
+    endpoint: Endpoint,
+    dialer: StreamDialer,
+    options: {
+      readonly deadlines: DeadlineList;
+      readonly limits: PoolLimits;
+      readonly counters: PoolCounters;
+      readonly clock: Clock;
+      readonly dialTimeout?: TimeLimit;
+    },
+  ) {
+    this.#dialer = dialer;
+    this.#remote = endpointText(endpoint);
+    this.#deadlines = options.deadlines;
+    this.#counters = options.counters;
+    this.#clock = options.clock;
+    this.#pool = new IdlePool(options.limits);
+    this.#dialTimeout = options.dialTimeout ?? new DialTimeout();
+  }
+
+  /** Connections that wait for a query. */
+  get idle(): number {
+    return this.#pool.size;
+  }
+
+  send(exchange: Exchange): void {
+    const connection = this.#pool.take(this.#clock.monotonicMs());
+    if (connection === null) {
+      this.#counters.missed();
+      this.#dial(exchange);
+      return;
+    }
+    this.#counters.hit();
+    this.#start(connection, exchange);
+  }
+
+  released(connection: StreamConnection): void {
+    this.#deadlines.remove(connection.finished as Exchange);
+    if (this.#isClosed || !this.#pool.give(connection, this.#clock.monotonicMs())) connection.close();
+    else this.#sweep ??= setInterval(() => this.#sweepIdle(), SWEEP_MS).unref();
+  }
+
+  closed(connection: StreamConnection): void {
+    if (connection.finished !== null) this.#deadlines.remove(connection.finished);
+    this.#open.delete(connection);
+    this.#pool.drop(connection);
+  }
+
+  lost(exchange: Exchange): void {
+    this.send(exchange);
+  }
+
+  /** Closes all connections at once; what is in flight fails. */
+  close(): void {
+    this.#isClosed = true;
+    if (this.#sweep !== null) clearInterval(this.#sweep);
+    this.#sweep = null;
+    for (const socket of [...this.#dialing]) socket.destroy(stopped());
+    for (const connection of [...this.#open]) connection.abort(stopped());
+    this.#pool.close();
+  }
+
+  #start(connection: StreamConnection, exchange: Exchange): void {
+    this.#deadlines.add(exchange);
+    connection.send(exchange);
+  }
+
+  #dial(exchange: Exchange): void {
+    if (this.#isClosed) {
+      setImmediate(() => exchange.sink.failed(stopped()));
+      return;
+    }
+    const startedAt = this.#clock.monotonicMs();
+    const socket = this.#dialer.dial();
+    this.#dialing.add(socket);
+    const timer = setTimeout(() => socket.destroy(new Error('i/o timeout')), this.#dialTimeout.ms).unref();
+    const ended = (): void => {
+      clearTimeout(timer);
+      this.#dialing.delete(socket);
+      this.#dialTimeout.observe(this.#clock.monotonicMs() - startedAt);
+      socket.off('error', failed).off('close', closed).off(this.#dialer.readyEvent, ready);
+    };
+    const failed = (error: Error): void => {
+      ended();
+      socket.on('error', ignore).destroy();
+      exchange.sink.failed(this.#dialError(error));
+    };
+    const closed = (): void => failed(new Error('EOF'));
+    const ready = (): void => {
+      ended();
+      const connection = new StreamConnection(socket, this.#remote, this.#clock.monotonicMs(), this);
+      this.#open.add(connection);
+      this.#start(connection, exchange);
+    };
+    socket.on('error', failed).on('close', closed).on(this.#dialer.readyEvent, ready);
+  }
+
+  #dialError(cause: Error): Error {
+    if (cause instanceof UpstreamError) return cause;
+    const reason = reasonOf(cause);
+    const text = reason.startsWith('tls: ') ? reason : `dial tcp ${this.#remote}: ${reason}`;
+    return new UpstreamError('upstream-io', text, this.#remote, { cause });
+  }
+
+  #sweepIdle(): void {
+    this.#pool.sweep(this.#clock.monotonicMs());
+    if (this.#pool.size > 0 || this.#sweep === null) return;
+    clearInterval(this.#sweep);
+    this.#sweep = null;
+  }
+}

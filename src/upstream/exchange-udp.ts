@@ -1,0 +1,254 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
+import type { Clock } from './clock.ts';
+import type { DeadlineList } from './deadline-list.ts';
+import { type Endpoint, endpointText } from './endpoint.ts';
+import type { Exchange, ExchangeOwner } from './exchange.ts';
+import { randomId } from './random-id.ts';
+import { readUdpReply } from './reply-check.ts';
+import { hostPort, reasonOf, UpstreamError } from './upstream-error.ts';
+
+/** Sockets, hence source ports, that an upstream's queries are spread over. A power of two: the choice is 16 random bits cut down. */
+export const UDP_SOCKETS = 16;
+/** After this long, or this many queries, a socket and its port are given up. */
+export const SOCKET_LIFETIME_MS = 10_000;
+export const SOCKET_QUERIES = 1000;
+
+/** How long sockets live. */
+export interface UdpLimits {
+  readonly lifetimeMs: number;
+  /** A socket that was idle for longer is not used again. */
+  readonly expireMs: number;
+  readonly queries: number;
+}
+
+/** Told of each use of a pool: an open socket or connection was there, or had to be made. */
+export interface PoolCounters {
+  hit(): void;
+  missed(): void;
+}
+
+/**
+ * Asks one upstream over UDP. Each query goes out through a randomly chosen one of 16 connected sockets, each on a port that the
+ * kernel picked at random, and with a random ID: both have to be guessed to forge a reply (RFC 5452). A socket is opened when it is
+ * first chosen. A connected socket is given only datagrams from the upstream's address and port.
+ */
+export class UdpExchanger {
+  readonly #endpoint: Endpoint;
+  readonly #deadlines: DeadlineList;
+  readonly #limits: UdpLimits;
+  readonly #counters: PoolCounters;
+  readonly #clock: Clock;
+  readonly #sockets: (UdpSocket | null)[] = Array.from({ length: UDP_SOCKETS }, () => null);
+  readonly #open = new Set<UdpSocket>();
+  #isClosed = false;
+
+  constructor(
+    endpoint: Endpoint,
+    options: {
+      readonly deadlines: DeadlineList;
+      readonly limits: UdpLimits;
+      readonly counters: PoolCounters;
+      readonly clock: Clock;
+    },
+  ) {
+    this.#endpoint = endpoint;
+    this.#deadlines = options.deadlines;
+    this.#limits = options.limits;
+    this.#counters = options.counters;
+    this.#clock = options.clock;
+  }
+
+  send(exchange: Exchange): void {
+    const now = this.#clock.monotonicMs();
+    const slot = randomId() & (UDP_SOCKETS - 1);
+    let socket = this.#sockets[slot] ?? null;
+    if (socket !== null && this.#isWorn(socket, now)) {
+      socket.retire();
+      socket = null;
+    }
+    if (socket === null) {
+      this.#counters.missed();
+      socket = this.#make(slot, now);
+    } else this.#counters.hit();
+    socket.send(exchange, now);
+  }
+
+  /** Closes all sockets at once; what is in flight fails. */
+  close(): void {
+    this.#isClosed = true;
+    for (const socket of [...this.#open]) socket.fail(stopped());
+  }
+
+  #isWorn(socket: UdpSocket, now: number): boolean {
+    return socket.queries >= this.#limits.queries || (socket.isIdle && now - socket.usedAtMs > this.#limits.expireMs);
+  }
+
+  #make(slot: number, now: number): UdpSocket {
+    const made: UdpSocket = new UdpSocket(this.#endpoint, this.#deadlines, now, {
+      retired: () => {
+        if (this.#sockets[slot] === made) this.#sockets[slot] = null;
+      },
+      closed: () => this.#open.delete(made),
+    });
+    this.#open.add(made);
+    this.#sockets[slot] = made;
+    made.open(this.#limits.lifetimeMs);
+    if (this.#isClosed) made.fail(stopped());
+    return made;
+  }
+}
+
+/** What CoreDNS says of a transport that is stopped. */
+export const stopped = (): UpstreamError => new UpstreamError('upstream-stopped', 'proxy: transport stopped', '');
+
+interface SocketEvents {
+  retired(): void;
+  closed(): void;
+}
+
+/** One connected socket with the queries that wait on it. */
+class UdpSocket implements ExchangeOwner {
+  readonly #socket: Socket;
+  readonly #endpoint: Endpoint;
+  readonly #deadlines: DeadlineList;
+  readonly #events: SocketEvents;
+  readonly #inFlight = new Map<number, Exchange>();
+  #lifetime: NodeJS.Timeout | null = null;
+  /** Why it could not be opened, or broke. */
+  #error: Error | null = null;
+  #isClosed = false;
+  isRetired = false;
+  queries = 0;
+  usedAtMs: number;
+
+  constructor(endpoint: Endpoint, deadlines: DeadlineList, now: number, events: SocketEvents) {
+    this.#endpoint = endpoint;
+    this.#deadlines = deadlines;
+    this.#events = events;
+    this.usedAtMs = now;
+    const family = isIPv6(endpoint.host) ? 6 : 4;
+    // A look-up that answers at once makes bind and connect synchronous, so that the first query can leave right away.
+    this.#socket = createSocket({
+      type: family === 6 ? 'udp6' : 'udp4',
+      lookup: (address, _options, done) => done(null, address, family),
+    });
+    this.#socket.on('message', (bytes) => this.#message(bytes));
+    this.#socket.on('error', (error) => this.fail(error));
+  }
+
+  /** Binds to a port of the kernel's choice and connects. */
+  open(lifetimeMs: number): void {
+    const { host, port, sourceAddress } = this.#endpoint;
+    this.#socket.bind({ port: 0, exclusive: true, ...(sourceAddress !== null && { address: sourceAddress }) });
+    if (this.#error !== null) return;
+    this.#socket.connect(port, host);
+    this.#lifetime = setTimeout(() => this.retire(), lifetimeMs).unref();
+  }
+
+  get isIdle(): boolean {
+    return this.#inFlight.size === 0;
+  }
+
+  /** Takes no more queries, and closes once those in flight have ended. */
+  retire(): void {
+    if (this.isRetired) return;
+    this.isRetired = true;
+    if (this.#lifetime !== null) clearTimeout(this.#lifetime);
+    this.#events.retired();
+    if (this.isIdle) this.#close();
+  }
+
+  send(exchange: Exchange, now: number): void {
+    let id = randomId();
+    while (this.#inFlight.has(id)) id = randomId();
+    exchange.setId(id);
+    exchange.owner = this;
+    this.#inFlight.set(id, exchange);
+    this.#deadlines.add(exchange);
+    this.queries++;
+    this.usedAtMs = now;
+    if (this.#error !== null) {
+      setImmediate(() => this.fail(this.#error as Error));
+      return;
+    }
+    try {
+      this.#socket.send(exchange.message, this.#sent);
+    } catch (error) {
+      // Not connected: the reason comes as an 'error' event, but if it does not, this one will do.
+      setImmediate(() => this.fail(error as Error));
+    }
+  }
+
+  timedOut(exchange: Exchange): void {
+    const error = this.#ioError('upstream-timeout', 'i/o timeout');
+    this.#end(exchange);
+    exchange.sink.failed(error);
+  }
+
+  /** All that wait here fail: an ICMP error does not say whose it is. */
+  fail(error: Error): void {
+    this.#error ??= error;
+    if (this.#inFlight.size > 0) {
+      const { syscall } = error as NodeJS.ErrnoException;
+      const failure =
+        error instanceof UpstreamError
+          ? error
+          : syscall === 'connect' || syscall === 'bind'
+            ? this.#dialError(error)
+            : this.#ioError('upstream-io', reasonOf(error), error);
+      const waiting = [...this.#inFlight.values()];
+      for (const exchange of waiting) this.#end(exchange);
+      for (const exchange of waiting) exchange.sink.failed(failure);
+    }
+    this.retire();
+  }
+
+  readonly #sent = (error: Error | null): void => {
+    if (error !== null) this.fail(error);
+  };
+
+  #message(bytes: Buffer): void {
+    if (bytes.length < 12) return;
+    const exchange = this.#inFlight.get(((bytes[0] as number) << 8) | (bytes[1] as number));
+    if (exchange === undefined) return;
+    const reply = readUdpReply(bytes, exchange.maxUdpOctets);
+    if (reply === null) return;
+    this.#end(exchange);
+    exchange.sink.replied(reply);
+  }
+
+  #end(exchange: Exchange): void {
+    this.#inFlight.delete(exchange.id);
+    this.#deadlines.remove(exchange);
+    exchange.owner = null;
+    if (this.isRetired && this.isIdle) this.#close();
+  }
+
+  #close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#events.closed();
+    this.#socket.close();
+  }
+
+  #dialError(cause: Error): UpstreamError {
+    const remote = endpointText(this.#endpoint);
+    return new UpstreamError('upstream-io', `dial udp ${remote}: ${reasonOf(cause)}`, remote, { cause });
+  }
+
+  #ioError(code: 'upstream-io' | 'upstream-timeout', reason: string, cause?: Error): UpstreamError {
+    const remote = endpointText(this.#endpoint);
+    const call = reason.startsWith('write: ') ? 'write' : 'read';
+    return new UpstreamError(code, `${call} udp ${this.#local()}->${remote}: ${reason}`, remote, { cause });
+  }
+
+  #local(): string {
+    try {
+      const { address, port } = this.#socket.address();
+      return hostPort(address, port);
+    } catch {
+      return '?';
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import type { Message, Question } from '#dns/decode.ts';
+import type { Timed } from './deadline-list.ts';
+
+/** Who asked. Exactly one of the two is called, once, and never before the call that began the exchange has returned. */
+export interface ExchangeSink {
+  /** A message came whose ID is right. Whether it answers the question is for the asker to see (`isReplyTo`). */
+  replied(reply: Message): void;
+  failed(error: Error): void;
+}
+
+/** The socket or connection that an exchange is on. */
+export interface ExchangeOwner {
+  timedOut(exchange: Exchange): void;
+}
+
+/** One query on its way to one upstream. */
+export class Exchange implements Timed {
+  /** The query; its first two octets are overwritten with the ID. */
+  readonly message: Buffer;
+  readonly question: Question;
+  /** Largest UDP reply that is taken whole: what the client can take. */
+  readonly maxUdpOctets: number;
+  readonly sink: ExchangeSink;
+  id = 0;
+  owner: ExchangeOwner | null = null;
+  deadlineMs = 0;
+  previous: Timed | null = null;
+  next: Timed | null = null;
+
+  constructor(message: Buffer, question: Question, maxUdpOctets: number, sink: ExchangeSink) {
+    this.message = message;
+    this.question = question;
+    this.maxUdpOctets = maxUdpOctets;
+    this.sink = sink;
+  }
+
+  setId(id: number): void {
+    this.id = id;
+    this.message[0] = id >> 8;
+    this.message[1] = id & 0xff;
+  }
+
+  expired(): void {
+    this.owner?.timedOut(this);
+  }
+}

@@ -1,0 +1,107 @@
+import type { Question } from '#dns/decode.ts';
+import type { Name } from '#dns/name.ts';
+import { RCODE, rcodeName } from '#dns/registry/rcodes.ts';
+import type { Clock } from './clock.ts';
+import { DeadlineList } from './deadline-list.ts';
+import { type Endpoint, endpointText } from './endpoint.ts';
+import { Exchange, type ExchangeSink } from './exchange.ts';
+import { StreamExchanger, tcpDialer } from './exchange-tcp.ts';
+import { tlsDialer } from './exchange-tls.ts';
+import { type PoolCounters, SOCKET_LIFETIME_MS, SOCKET_QUERIES, UdpExchanger } from './exchange-udp.ts';
+import { Health } from './health.ts';
+import { dnsProbe } from './probe.ts';
+
+/** How upstreams are talked to. Times in ms; 0 is no limit for `maxAgeMs` and `maxIdleConnections`. */
+export interface UpstreamOptions {
+  readonly expireMs: number;
+  readonly maxAgeMs: number;
+  readonly maxIdleConnections: number;
+  readonly readTimeoutMs: number;
+  readonly health: {
+    readonly intervalMs: number;
+    readonly timeoutMs: number;
+    readonly domain: Name;
+    readonly isRecursionDesired: boolean;
+    readonly isTcp: boolean;
+  };
+}
+
+export const DEFAULT_UPSTREAM_OPTIONS: UpstreamOptions = {
+  expireMs: 10_000,
+  maxAgeMs: 0,
+  maxIdleConnections: 0,
+  readTimeoutMs: 2000,
+  health: { intervalMs: 500, timeoutMs: 1000, domain: '\0' as Name, isRecursionDesired: true, isTcp: false },
+};
+
+/** What is counted of one upstream. */
+export interface UpstreamMetrics {
+  /** Pool hits and misses of one protocol (CoreDNS's label `proto`). */
+  pool(protocol: 'udp' | 'tcp' | 'tcp-tls'): PoolCounters;
+  healthCheckFailed(): void;
+}
+
+/** One server that queries are forwarded to, with its sockets, connections and health. Opens nothing before the first query. */
+export class Upstream {
+  /** `ADDRESS:PORT`, the label `to` of its metrics. */
+  readonly text: string;
+  readonly health: Health;
+  readonly #isTls: boolean;
+  readonly #deadlines: DeadlineList;
+  readonly #udp: UdpExchanger;
+  readonly #stream: StreamExchanger;
+
+  constructor(endpoint: Endpoint, options: UpstreamOptions, metrics: UpstreamMetrics, clock: Clock) {
+    this.text = endpointText(endpoint);
+    this.#isTls = endpoint.tls !== null;
+    this.#deadlines = new DeadlineList(options.readTimeoutMs, clock);
+    const { expireMs, maxAgeMs, maxIdleConnections: maxIdle, health } = options;
+    const shared = { deadlines: this.#deadlines, clock };
+    this.#udp = new UdpExchanger(endpoint, {
+      ...shared,
+      limits: {
+        lifetimeMs: maxAgeMs === 0 ? SOCKET_LIFETIME_MS : Math.min(SOCKET_LIFETIME_MS, maxAgeMs),
+        expireMs,
+        queries: SOCKET_QUERIES,
+      },
+      counters: metrics.pool('udp'),
+    });
+    const dialer = endpoint.tls === null ? tcpDialer(endpoint) : tlsDialer(endpoint, endpoint.tls);
+    this.#stream = new StreamExchanger(endpoint, dialer, {
+      ...shared,
+      limits: { expireMs, maxAgeMs, maxIdle },
+      counters: metrics.pool(this.#isTls ? 'tcp-tls' : 'tcp'),
+    });
+    const probe = dnsProbe(endpoint, health, clock);
+    this.health = new Health(probe, health.intervalMs, () => metrics.healthCheckFailed());
+  }
+
+  /**
+   * Sends a query (a whole message; its ID is chosen here) and tells `sink` how it went. Over TLS `isTcp` makes no difference.
+   * `maxUdpOctets`: a larger UDP reply comes out empty with TC.
+   */
+  ask(
+    query: { readonly message: Buffer; readonly question: Question; readonly maxUdpOctets: number },
+    isTcp: boolean,
+    sink: ExchangeSink,
+  ): void {
+    const exchange = new Exchange(query.message, query.question, query.maxUdpOctets, sink);
+    if (isTcp || this.#isTls) this.#stream.send(exchange);
+    else this.#udp.send(exchange);
+  }
+
+  /** Gives everything back at once; what is in flight fails. */
+  close(): void {
+    this.health.stop();
+    this.#udp.close();
+    this.#stream.close();
+    this.#deadlines.close();
+  }
+}
+
+/** Label `rcode`: CoreDNS has BADSIG for 16 and plain numbers for codes without a name. */
+export const rcodeLabel = (rcode: number): string => {
+  if (rcode === RCODE.BADVERS) return 'BADSIG';
+  const name = rcodeName(rcode);
+  return name.startsWith('RCODE') ? String(rcode) : name;
+};

@@ -1,4 +1,4 @@
-import { formatFaults } from '#corefile/diagnostics.ts';
+import { faultsText } from '#corefile/diagnostics.ts';
 import { Log } from '#log/log.ts';
 import { Metrics } from '#metrics/metrics.ts';
 import { Generations, type Services, SharedResources, systemClock } from '#plugin/index.ts';
@@ -40,9 +40,9 @@ export const runCheck = async (args: readonly string[], io: CliIo): Promise<numb
       file: corefile.name,
       text: await corefile.read(),
     });
-    if (faults.warnings.length > 0) io.stderr(`${formatFaults(faults.warnings, sources)}\n`);
+    if (faults.warnings.length > 0) io.stderr(faultsText(faults.warnings, sources));
     if (faults.list.length > 0) {
-      io.stderr(`${formatFaults(faults.list, sources)}\n`);
+      io.stderr(faultsText(faults.list, sources));
       return 1;
     }
     io.stdout(`${corefile.name}: OK\n`);

@@ -1,5 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { Log, type LogSink } from '#log/log.ts';
+import { declareAlways } from '#metrics/always.ts';
 import { Metrics } from '#metrics/metrics.ts';
 import { Generations, type Services, SharedResources, systemClock } from '#plugin/index.ts';
 import { PLUGINS } from '#plugins/index.ts';
@@ -50,8 +51,10 @@ const serve = async (flags: ServeFlags, corefile: CorefileText, io: CliIo): Prom
   const finished = new Promise<number>((resolve) => {
     finish = resolve;
   });
+  const metrics = new Metrics();
+  declareAlways(metrics);
   const services: Services = {
-    metrics: new Metrics(),
+    metrics,
     log,
     generations: new Generations(),
     shared: new SharedResources(),
@@ -80,7 +83,7 @@ const serve = async (flags: ServeFlags, corefile: CorefileText, io: CliIo): Prom
     if (flags.pidfile !== '') writeFileSync(flags.pidfile, `${process.pid}\n`);
     await sink.flush();
     if (!flags.quiet) io.stdout(bannerText(configuration) + versionText());
-    if (!flags.quiet && services.isLenient) io.stdout(await tryText(flags.manifests, server.listening));
+    if (!flags.quiet && services.isLenient) io.stdout(await tryText(flags.manifests, configuration.corefile, server.listening[0] ?? { host: '127.0.0.1', port: flags.port }));
   } catch (error) {
     await sink.flush();
     io.stderr(`${(error as Error).message}\n`);

@@ -1,4 +1,4 @@
-import { formatFaults } from '#corefile/diagnostics.ts';
+import { faultLine, faultsText } from '#corefile/diagnostics.ts';
 import { type Configuration, type ConfigureOptions, configure } from './configuration.ts';
 import { ListenerSet } from './listener-set.ts';
 
@@ -79,8 +79,8 @@ export class DnsServer {
     const text = await services.configuration.read();
     const configuration = configure({ ...this.#options, file: services.configuration.file ?? fileName, text });
     const { faults, sources } = configuration;
-    for (const warning of faults.warnings) services.log.warning(formatFaults([warning], sources));
-    if (faults.list.length > 0) throw new ConfigurationError(formatFaults(faults.list, sources));
+    for (const warning of faults.warnings) services.log.warning(faultLine(warning));
+    if (faults.list.length > 0) throw new ConfigurationError(faultsText(faults.list, sources).trimEnd());
     return configuration;
   }
 

@@ -1,0 +1,5 @@
+/** Where a subcommand writes; tests collect it. */
+export interface CommandOutput {
+  stdout(text: string): void;
+  stderr(text: string): void;
+}

@@ -1,0 +1,54 @@
+/** Messages that are wrong, or only odd, sent to a whole server: each has its reply or none, and the server goes on answering. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeMessage, FLAG, WireFault } from '#dns/decode.ts';
+import { rcodeName } from '#dns/registry/rcodes.ts';
+import { startServer, type TestServer } from '#test/server.ts';
+
+const CORPUS = join(import.meta.dirname, '../corpus/dns');
+
+/** `# what it is`, `expect RCODE|none`, and the octets in hexadecimal. */
+const read = (file: string): { title: string; expected: string; bytes: Buffer } => {
+  const [title = '', expected = '', ...hex] = readFileSync(join(CORPUS, file), 'utf8').split('\n');
+  return {
+    title: title.slice(2),
+    expected: expected.slice('expect '.length),
+    bytes: Buffer.from(hex.join('').replace(/\s/g, ''), 'hex'),
+  };
+};
+
+const cases = readdirSync(CORPUS)
+  .filter((file) => file.endsWith('.hex'))
+  .map(read);
+
+describe('a server given odd messages', () => {
+  let server: TestServer;
+
+  beforeAll(async () => {
+    server = await startServer({ corefile: '. {\n whoami\n}\n' });
+  });
+  afterAll(() => server?.stop());
+
+  const expectAnswering = async (): Promise<void> =>
+    expect((await server.query('still.example.', 'A')).additional).toHaveLength(2);
+
+  it.each(cases.filter(({ expected }) => expected !== 'none'))(
+    'replies $expected to $title',
+    async ({ expected, bytes }) => {
+      for (const transport of ['udp', 'tcp'] as const) {
+        const reply = decodeMessage((await server.exchange(bytes, transport)) as Buffer);
+        if (reply instanceof WireFault) throw new Error(reply.reason);
+        expect([rcodeName(reply.rcode), reply.id, reply.flags & FLAG.QR]).toEqual([expected, 0xabcd, FLAG.QR]);
+      }
+      await expectAnswering();
+    },
+  );
+
+  it.each(cases.filter(({ expected }) => expected === 'none'))('is silent on $title', async ({ bytes }) => {
+    // What is sent after it is answered first: there is nothing to wait for.
+    const silent = server.exchange(bytes, 'udp', 300);
+    await expectAnswering();
+    expect(await silent).toBeNull();
+  });
+});

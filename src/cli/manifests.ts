@@ -4,7 +4,8 @@ import { addressRange } from '#kube/manifests/address-range.ts';
 import { type CompleteCluster, SERVICE_CIDRS } from '#kube/manifests/complete.ts';
 import { formatFault } from '#kube/manifests/fault.ts';
 import { loadCluster } from '#kube/manifests/load.ts';
-import type { CommandOutput } from './command-output.ts';
+import type { CliIo } from './io.ts';
+import { longFlags } from './long-flags.ts';
 
 const USAGE = `usage: cluster-dns manifests DIR... [--service-cidr CIDR]...
 
@@ -13,7 +14,7 @@ ClusterIPs, node ports, EndpointSlices, Pod addresses. Ready for: kubectl apply 
 `;
 
 /** `cluster-dns manifests`: 0, 1 where a manifest has a fault (the rest is printed all the same), 2 for wrong arguments. */
-export const runManifests = async (args: string[], io: CommandOutput): Promise<number> => {
+export const runManifests = async (args: string[], io: CliIo): Promise<number> => {
   const options = readArguments(args);
   if ('error' in options) {
     io.stderr(`cluster-dns manifests: ${options.error}\n\n${USAGE}`);
@@ -44,7 +45,7 @@ interface ManifestsOptions {
 const readArguments = (args: string[]): ManifestsOptions | { readonly error: string } => {
   try {
     const { values, positionals } = parseArgs({
-      args,
+      args: longFlags(args),
       allowPositionals: true,
       options: { 'service-cidr': { type: 'string', multiple: true }, help: { type: 'boolean', short: 'h' } },
     });

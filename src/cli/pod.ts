@@ -8,7 +8,8 @@ import type { CompleteCluster } from '#kube/manifests/complete.ts';
 import { formatFault } from '#kube/manifests/fault.ts';
 import { loadCluster } from '#kube/manifests/load.ts';
 import { asList, asObject, asText, type RawObject } from '#kube/objects/json.ts';
-import type { CommandOutput } from './command-output.ts';
+import type { CliIo } from './io.ts';
+import { longFlags } from './long-flags.ts';
 
 const USAGE = `usage: cluster-dns pod NAMESPACE/POD --manifests DIR... [--cluster-dns IP]... [--cluster-domain DOMAIN] [--resolv-conf FILE]
 
@@ -20,7 +21,7 @@ Prints the resolv.conf that kubelet would write for a Pod, and the Service envir
 `;
 
 /** `cluster-dns pod`: 0, 1 where there is no such Pod or the node's resolv.conf can't be used, 2 for wrong arguments. */
-export const runPod = async (args: string[], io: CommandOutput): Promise<number> => {
+export const runPod = async (args: string[], io: CliIo): Promise<number> => {
   const options = readArguments(args);
   if ('error' in options) {
     io.stderr(`cluster-dns pod: ${options.error}\n\n${USAGE}`);
@@ -53,7 +54,7 @@ const print = (
   cluster: CompleteCluster,
   options: PodOptions,
   host: ResolvConf | null,
-  io: CommandOutput,
+  io: CliIo,
 ): void => {
   const clusterDns = options.clusterDns ?? dnsServiceIps(cluster);
   const { conf, events } = podResolvConf(pod, { clusterDns, clusterDomain: options.clusterDomain, host });
@@ -71,8 +72,9 @@ const others = ({ pods }: CompleteCluster, pod: string): string => {
   const name = pod.slice(pod.indexOf('/') + 1);
   const known = pods.map(keyOf);
   const elsewhere = known.filter((key) => key.endsWith(`/${name}`));
-  const shown = (elsewhere.length > 0 ? elsewhere : known).slice(0, 5);
-  return shown.length === 0 ? '' : `; there is ${shown.join(', ')}${known.length > shown.length ? ', ...' : ''}`;
+  const candidates = elsewhere.length > 0 ? elsewhere : known;
+  const shown = candidates.slice(0, 5);
+  return shown.length === 0 ? '' : `; there is ${shown.join(', ')}${candidates.length > shown.length ? ', ...' : ''}`;
 };
 
 /** kubeadm points kubelet at this Service. */
@@ -83,7 +85,7 @@ const dnsServiceIps = ({ services }: CompleteCluster): string[] => {
 };
 
 /** null where the node has none. */
-const readHost = (file: string, io: CommandOutput): ResolvConf | { readonly error: string } | null => {
+const readHost = (file: string, io: CliIo): ResolvConf | { readonly error: string } | null => {
   try {
     return parseResolvConf(readFileSync(file, 'utf8'));
   } catch (error) {
@@ -107,7 +109,7 @@ interface PodOptions {
 const readArguments = (args: string[]): PodOptions | { readonly error: string } => {
   try {
     const { values, positionals } = parseArgs({
-      args,
+      args: longFlags(args),
       allowPositionals: true,
       options: {
         manifests: { type: 'string', multiple: true },

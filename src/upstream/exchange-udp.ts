@@ -39,6 +39,7 @@ export class UdpExchanger {
   readonly #limits: UdpLimits;
   readonly #counters: PoolCounters;
   readonly #clock: Clock;
+  readonly #randomId: () => number;
   readonly #sockets: (UdpSocket | null)[] = Array.from({ length: UDP_SOCKETS }, () => null);
   readonly #open = new Set<UdpSocket>();
   #isClosed = false;
@@ -50,6 +51,8 @@ export class UdpExchanger {
       readonly limits: UdpLimits;
       readonly counters: PoolCounters;
       readonly clock: Clock;
+      /** 16 unpredictable bits; only a test gives its own. */
+      readonly randomId?: () => number;
     },
   ) {
     this.#endpoint = endpoint;
@@ -57,11 +60,12 @@ export class UdpExchanger {
     this.#limits = options.limits;
     this.#counters = options.counters;
     this.#clock = options.clock;
+    this.#randomId = options.randomId ?? randomId;
   }
 
   send(exchange: Exchange): void {
     const now = this.#clock.monotonicMs();
-    const slot = randomId() & (UDP_SOCKETS - 1);
+    const slot = this.#randomId() & (UDP_SOCKETS - 1);
     let socket = this.#sockets[slot] ?? null;
     if (socket !== null && this.#isWorn(socket, now)) {
       socket.retire();
@@ -71,7 +75,7 @@ export class UdpExchanger {
       this.#counters.missed();
       socket = this.#make(slot, now);
     } else this.#counters.hit();
-    socket.send(exchange, now);
+    socket.send(exchange, now, this.#randomId);
   }
 
   /** Closes all sockets at once; what is in flight fails. */
@@ -159,7 +163,7 @@ class UdpSocket implements ExchangeOwner {
     if (this.isIdle) this.#close();
   }
 
-  send(exchange: Exchange, now: number): void {
+  send(exchange: Exchange, now: number, randomId: () => number): void {
     let id = randomId();
     while (this.#inFlight.has(id)) id = randomId();
     exchange.setId(id);

@@ -2,7 +2,7 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import { decodeMessage, FLAG, type Message, type Question, WireFault } from '#dns/decode.ts';
 import type { EdnsOption } from '#dns/edns.ts';
 import { encodeMessage } from '#dns/encode.ts';
@@ -63,6 +63,8 @@ export class FakeUpstream {
   script: Script;
   /** TCP or TLS connections that were opened. */
   connections = 0;
+  /** TLS connections that resumed a session. */
+  resumed = 0;
   readonly #udp: UdpSocket | null;
   readonly #server: Server;
   readonly #open = new Set<Socket>();
@@ -106,9 +108,16 @@ export class FakeUpstream {
     return `127.0.0.1:${this.port}`;
   }
 
-  /** Ends all TCP and TLS connections from this side. */
-  hangUp(): void {
-    for (const socket of this.#open) socket.end();
+  /** TCP and TLS connections that are open now. */
+  get openConnections(): number {
+    return this.#open.size;
+  }
+
+  /** Ends all TCP and TLS connections from this side. Resolves when the other side has closed them too. */
+  async hangUp(): Promise<void> {
+    await Promise.all(
+      [...this.#open].map((socket) => new Promise<void>((resolve) => socket.on('close', () => resolve()).end())),
+    );
   }
 
   async close(): Promise<void> {
@@ -132,6 +141,7 @@ export class FakeUpstream {
 
   #connection(socket: Socket): void {
     const connection = this.connections++;
+    if (socket instanceof TLSSocket && socket.isSessionReused()) this.resumed++;
     this.#open.add(socket);
     socket.on('close', () => this.#open.delete(socket)).on('error', () => undefined);
     let unread: Buffer = Buffer.alloc(0);

@@ -1,0 +1,181 @@
+import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { answerA, FakeUpstream, type Script, TLS_FILES } from '#test/fake-upstream.ts';
+import { isReplyTo } from './reply-check.ts';
+import { ask, CountingMetrics, questionFor, testUpstream } from './testing.ts';
+import type { Upstream } from './upstream.ts';
+
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+const serve = async (script?: Script, transport?: 'plain' | 'tls'): Promise<FakeUpstream> => {
+  const fake = await FakeUpstream.open(script, transport);
+  closing.push(() => fake.close());
+  return fake;
+};
+
+const towards = (fake: FakeUpstream, options?: Parameters<typeof testUpstream>[1]): Upstream => {
+  const upstream = testUpstream(fake.port, options);
+  closing.unshift(() => upstream.close());
+  return upstream;
+};
+
+const tcp = { isTcp: true };
+
+describe('TCP', () => {
+  it('keeps a connection for the next query, and opens another where all are in use', async () => {
+    const fake = await serve();
+    const metrics = new CountingMetrics();
+    const upstream = towards(fake, { metrics });
+    for (let i = 0; i < 5; i++) await ask(upstream, `n${i}.example.`, tcp);
+    expect(fake.connections).toBe(1);
+    await Promise.all([ask(upstream, 'a.example.', tcp), ask(upstream, 'b.example.', tcp)]);
+    expect(fake.connections).toBe(2);
+    expect([metrics.misses.tcp, metrics.hits.tcp]).toEqual([2, 5]);
+  });
+
+  it('opens a new connection without a word where the upstream closed the idle one', async () => {
+    const fake = await serve();
+    const upstream = towards(fake);
+    await ask(upstream, 'a.example.', tcp);
+    await fake.hangUp();
+    await expect(ask(upstream, 'b.example.', tcp)).resolves.toBeDefined();
+    expect(fake.connections).toBe(2);
+  });
+
+  it('asks again where the upstream closes a kept connection instead of answering', async () => {
+    const fake = await serve((asked) => {
+      if (asked.connection === 0 && fake.asked.length > 1) asked.hangUp();
+      else answerA(asked);
+    });
+    const upstream = towards(fake);
+    await ask(upstream, 'a.example.', tcp);
+    await expect(ask(upstream, 'b.example.', tcp)).resolves.toBeDefined();
+    expect(fake.asked.map(({ connection }) => connection)).toEqual([0, 0, 1]);
+  });
+
+  it('says EOF where the upstream closes a new connection instead of answering', async () => {
+    const upstream = towards(await serve((asked) => asked.hangUp()));
+    await expect(ask(upstream, 'a.example.', tcp)).rejects.toThrow(/^EOF$/);
+  });
+
+  it('reads replies that come in pieces, and passes over one with a wrong ID', async () => {
+    const upstream = towards(
+      await serve((asked) => {
+        asked.reply({ id: asked.message.id ^ 1 });
+        answerA(asked);
+      }),
+    );
+    expect((await ask(upstream, 'a.example.', tcp)).answer).toHaveLength(1);
+  });
+
+  it('closes a connection on which something came unasked', async () => {
+    const fake = await serve((asked) => {
+      answerA(asked);
+      answerA(asked);
+    });
+    const upstream = towards(fake);
+    await ask(upstream, 'a.example.', tcp);
+    await vi.waitFor(() => expect(fake.openConnections).toBe(0));
+    const reply = await ask(upstream, 'b.example.', tcp);
+    expect(isReplyTo(questionFor('b.example.'), reply)).toBe(true);
+    expect(fake.connections).toBe(2);
+  });
+
+  it('says who did not answer, and gives the connection up', async () => {
+    const fake = await serve((asked) => (fake.asked.length === 1 ? undefined : answerA(asked)));
+    const upstream = towards(fake, { readTimeoutMs: 30 });
+    await expect(ask(upstream, 'a.example.', tcp)).rejects.toThrow(
+      new RegExp(`^read tcp 127\\.0\\.0\\.1:\\d+->127\\.0\\.0\\.1:${fake.port}: i/o timeout$`),
+    );
+    await expect(ask(upstream, 'b.example.', tcp)).resolves.toBeDefined();
+    expect(fake.connections).toBe(2);
+  });
+
+  it('says so where nobody listens', async () => {
+    const fake = await FakeUpstream.open();
+    const { port } = fake;
+    await fake.close();
+    const upstream = testUpstream(port);
+    closing.push(() => upstream.close());
+    await expect(ask(upstream, 'a.example.', tcp)).rejects.toThrow(
+      `dial tcp 127.0.0.1:${port}: connect: connection refused`,
+    );
+  });
+
+  it('keeps at most max_idle_conns connections, and none for longer than expire', async () => {
+    const fake = await serve();
+    const capped = towards(fake, { maxIdleConnections: 1 });
+    await Promise.all([ask(capped, 'a.example.', tcp), ask(capped, 'b.example.', tcp)]);
+    await Promise.all([ask(capped, 'c.example.', tcp), ask(capped, 'd.example.', tcp)]);
+    expect(fake.connections).toBe(3);
+    const expiring = towards(fake, { expireMs: 0 });
+    await ask(expiring, 'e.example.', tcp);
+    await ask(expiring, 'f.example.', tcp);
+    expect(fake.connections).toBe(5);
+  });
+
+  it('fails what is in flight when it is closed', async () => {
+    const fake = await serve(() => upstream.close());
+    const upstream = towards(fake);
+    await expect(ask(upstream, 'a.example.', tcp)).rejects.toThrow('proxy: transport stopped');
+    await expect(ask(upstream, 'a.example.', tcp)).rejects.toThrow('proxy: transport stopped');
+  });
+});
+
+describe('TLS', () => {
+  const trusting = (): ReturnType<typeof createSecureContext> =>
+    createSecureContext({ ca: readFileSync(TLS_FILES.ca), minVersion: 'TLSv1.2' });
+
+  it('asks over TLS whatever the client came over, and keeps the connection', async () => {
+    const fake = await serve(undefined, 'tls');
+    const metrics = new CountingMetrics();
+    const upstream = towards(fake, { tls: { context: trusting(), serverName: 'localhost' }, metrics });
+    await ask(upstream, 'a.example.');
+    await ask(upstream, 'b.example.', tcp);
+    expect(fake.connections).toBe(1);
+    expect([metrics.misses['tcp-tls'], metrics.hits['tcp-tls']]).toEqual([1, 1]);
+  });
+
+  it('checks the certificate against the address where no name is given', async () => {
+    const upstream = towards(await serve(undefined, 'tls'), { tls: { context: trusting(), serverName: '' } });
+    await expect(ask(upstream, 'a.example.')).resolves.toBeDefined();
+  });
+
+  it('refuses a certificate for another name', async () => {
+    const upstream = towards(await serve(undefined, 'tls'), {
+      tls: { context: trusting(), serverName: 'dns.example.net' },
+    });
+    await expect(ask(upstream, 'a.example.')).rejects.toThrow(/^tls: failed to verify certificate: x509: /);
+  });
+
+  it('refuses a certificate of an authority that is not trusted', async () => {
+    const upstream = towards(await serve(undefined, 'tls'), {
+      tls: { context: createSecureContext(), serverName: 'localhost' },
+    });
+    await expect(ask(upstream, 'a.example.')).rejects.toThrow(
+      'tls: failed to verify certificate: x509: certificate signed by unknown authority',
+    );
+  });
+
+  it('connects again where the upstream closed the connection, resuming the session', async () => {
+    const fake = await serve(undefined, 'tls');
+    const upstream = towards(fake, { tls: { context: trusting(), serverName: 'localhost' } });
+    await ask(upstream, 'a.example.');
+    await fake.hangUp();
+    await expect(ask(upstream, 'b.example.')).resolves.toBeDefined();
+    expect(fake.resumed).toBe(1);
+  });
+
+  it('fails where the upstream speaks no TLS', async () => {
+    const fake = await serve();
+    const upstream = towards(fake, { tls: { context: trusting(), serverName: '' } });
+    const failure = ask(upstream, 'a.example.').catch((error: Error) => error.message);
+    await vi.waitFor(() => expect(fake.openConnections).toBe(1));
+    await fake.hangUp();
+    expect(await failure).toMatch(/^dial tcp 127\.0\.0\.1:\d+: /);
+  });
+});

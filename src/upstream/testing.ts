@@ -1,0 +1,60 @@
+import type { Message, Question } from '#dns/decode.ts';
+import { wireNameFromText } from '#dns/name.ts';
+import { CLASS } from '#dns/registry/classes.ts';
+import { RR_TYPE } from '#dns/registry/rr-types.ts';
+import type { TlsSettings } from './endpoint.ts';
+import { plainQuery } from './probe.ts';
+import { DEFAULT_UPSTREAM_OPTIONS, Upstream, type UpstreamMetrics, type UpstreamOptions } from './upstream.ts';
+
+/** Counts of a test's upstream. */
+export class CountingMetrics implements UpstreamMetrics {
+  readonly hits = { udp: 0, tcp: 0, 'tcp-tls': 0 };
+  readonly misses = { udp: 0, tcp: 0, 'tcp-tls': 0 };
+  failedChecks = 0;
+  pool(protocol: 'udp' | 'tcp' | 'tcp-tls') {
+    return {
+      hit: () => {
+        this.hits[protocol]++;
+      },
+      missed: () => {
+        this.misses[protocol]++;
+      },
+    };
+  }
+  healthCheckFailed(): void {
+    this.failedChecks++;
+  }
+}
+
+/** An upstream on 127.0.0.1 with a short read timeout. */
+export const testUpstream = (
+  port: number,
+  options: Partial<UpstreamOptions> & { readonly tls?: TlsSettings; readonly metrics?: CountingMetrics } = {},
+): Upstream => {
+  const { tls, metrics, ...rest } = options;
+  return new Upstream(
+    { host: '127.0.0.1', port, tls: tls ?? null, sourceAddress: null },
+    { ...DEFAULT_UPSTREAM_OPTIONS, readTimeoutMs: 5000, ...rest },
+    metrics ?? new CountingMetrics(),
+    { monotonicMs: () => performance.now() },
+  );
+};
+
+/** `name` A IN. */
+export const questionFor = (name: string): Question => ({
+  name: wireNameFromText(name),
+  type: RR_TYPE.A,
+  class: CLASS.IN,
+});
+
+/** Asks and waits. */
+export const ask = (
+  upstream: Upstream,
+  name: string,
+  options: { readonly isTcp?: boolean; readonly maxUdpOctets?: number } = {},
+): Promise<Message> =>
+  new Promise((resolve, reject) => {
+    const question = questionFor(name);
+    const query = { message: plainQuery(question, true), question, maxUdpOctets: options.maxUdpOctets ?? 1232 };
+    upstream.ask(query, options.isTcp ?? false, { replied: resolve, failed: reject });
+  });

@@ -46,7 +46,7 @@ export const differenceFrom = (expected: ExpectedReply, message: Message): strin
   if (expected.authority !== undefined)
     compare('authority', setOf(message.authority), setOf(expected.authority.map(fromGolden)));
   if (expected.additional !== undefined)
-    compare('additional', setOf(message.additional), setOf(expected.additional.map(fromGolden)));
+    compare('additional', setOf(glueOf(message.additional)), setOf(glueOf(expected.additional.map(fromGolden))));
   return differences.length === 0 ? null : differences.join('; ');
 };
 
@@ -54,6 +54,15 @@ export const differenceFrom = (expected: ExpectedReply, message: Message): strin
 const fromGolden = (line: string): ResourceRecord => recordFromText(line.replace('<serial>', '0'));
 
 const setOf = (records: readonly ResourceRecord[]): string => [...new Set(records.map(comparable))].sort().join(' | ');
+
+/**
+ * Records of the additional section that can be compared: the server's own addresses are the machine's, and an owner name that is
+ * compressed to the question takes over its spelling, where CoreDNS sends small replies uncompressed.
+ */
+const glueOf = (records: readonly ResourceRecord[]): ResourceRecord[] =>
+  records
+    .filter((record) => !foldName(record.owner).startsWith('\x02ns\x03dns'))
+    .map((record) => record.withOwner(foldName(record.owner)));
 
 /** A record in text without what varies from run to run. */
 const comparable = (record: ResourceRecord): string => {

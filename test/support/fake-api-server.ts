@@ -146,7 +146,7 @@ export class FakeApiServer {
 
   /** Writes raw text into the open watches of a path. */
   send(path: string, text: string): void {
-    for (const watch of this.watchesOf(path)) watch.response.write(text);
+    for (const { response } of this.watchesOf(path)) if (!response.writableEnded) response.write(text);
   }
 
   watchesOf(path: string): readonly OpenWatch[] {

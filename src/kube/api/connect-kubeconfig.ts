@@ -48,6 +48,16 @@ export class KubeConfigConnector implements Connector {
     this.#config = null;
   }
 
+  /** What is wrong with the configuration itself, in words; null where it can be used. Runs no program for credentials. */
+  async fault(): Promise<string | null> {
+    try {
+      this.#config ??= await this.#load();
+      return null;
+    } catch (error) {
+      return textOf(error);
+    }
+  }
+
   async #load(): Promise<KubeConfig> {
     const config = new KubeConfig();
     if (this.#connection.kind === 'in-cluster') {
@@ -65,7 +75,7 @@ export class KubeConfigConnector implements Connector {
     config.loadFromFile(file);
     if (context !== undefined) config.setCurrentContext(context);
     if (config.getContextObject(config.getCurrentContext()) === null) {
-      throw new KubeError('KUBE_CONFIG', `context "${config.getCurrentContext()}" does not exist in ${file}`);
+      throw new KubeError('KUBE_CONFIG', `context "${config.getCurrentContext()}" does not exist`);
     }
     await useTokenFiles(config, file);
     return config;

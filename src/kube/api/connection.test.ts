@@ -7,6 +7,7 @@ import { FakeApiServer, NAMESPACES, refuse, SERVICES } from '#test/fake-api-serv
 import { type SourceUnderTest, startSource } from '#test/source-under-test.ts';
 import { until } from '#test/until.ts';
 import type { ApiConnection } from './connection.ts';
+import { connectionFault } from './connection-fault.ts';
 
 const pem = (name: string): string => fileURLToPath(new URL(`../../../test/support/tls/${name}`, import.meta.url));
 const SERVICE_ACCOUNT = 'var/run/secrets/kubernetes.io/serviceaccount';
@@ -214,5 +215,45 @@ describe('in a cluster', () => {
     const { clock, lines } = start({ kind: 'in-cluster' }, `${folder}/`);
     await until(() => clock.sleeping.size === 2);
     expect(lines[0]).toContain('unable to load in-cluster configuration');
+  });
+});
+
+describe('connectionFault', () => {
+  it('finds nothing wrong with what may be tried', async () => {
+    expect(await connectionFault({ kind: 'endpoint', url: 'http://127.0.0.1:1' })).toBeNull();
+    const tls = { cert: pem('client.crt'), key: pem('client.key'), ca: pem('ca.crt') };
+    expect(await connectionFault({ kind: 'endpoint', url: 'https://127.0.0.1:1', tls })).toBeNull();
+    expect(await connectionFault({ kind: 'kubeconfig', file: await kubeconfig({}, { token: 'x' }) })).toBeNull();
+  });
+
+  it('says in the words of client-go why a start is useless', async () => {
+    const tls = { cert: '/a', key: '/b', ca: pem('ca.crt') };
+    expect(await connectionFault({ kind: 'endpoint', url: 'https://127.0.0.1:1', tls })).toBe(
+      'invalid configuration: [unable to read client-cert /a for  due to open /a: no such file or directory, ' +
+        'unable to read client-key /b for  due to open /b: no such file or directory]',
+    );
+    const missing = join(folder, 'none');
+    expect(await connectionFault({ kind: 'kubeconfig', file: missing })).toBe(
+      `stat ${missing}: no such file or directory`,
+    );
+    const file = await kubeconfig({}, { token: 'x' });
+    expect(await connectionFault({ kind: 'kubeconfig', file, context: 'other' })).toBe(
+      'context "other" does not exist',
+    );
+    await writeFile(file, '{');
+    expect(await connectionFault({ kind: 'kubeconfig', file })).not.toBeNull();
+  });
+
+  it('looks for the service account', async () => {
+    vi.stubEnv('KUBERNETES_SERVICE_HOST', '');
+    expect(await connectionFault({ kind: 'in-cluster' }, folder)).toMatch(/^unable to load in-cluster configuration, /);
+    vi.stubEnv('KUBERNETES_SERVICE_HOST', '127.0.0.1');
+    vi.stubEnv('KUBERNETES_SERVICE_PORT', '443');
+    expect(await connectionFault({ kind: 'in-cluster' }, folder)).toBe(
+      'open /var/run/secrets/kubernetes.io/serviceaccount/token: no such file or directory',
+    );
+    await mkdir(join(folder, SERVICE_ACCOUNT), { recursive: true });
+    await writeFile(join(folder, SERVICE_ACCOUNT, 'token'), 'x');
+    expect(await connectionFault({ kind: 'in-cluster' }, folder)).toBeNull();
   });
 });

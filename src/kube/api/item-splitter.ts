@@ -44,14 +44,15 @@ export class ItemSplitter {
       i = 1;
     }
     for (; i < end; i++) {
-      const octet = chunk[i] as number;
+      let octet = chunk[i] as number;
       if (isInString) {
+        // Most of a list is text between quotes: this inner loop is where the time goes.
+        while (octet !== QUOTE && octet !== BACKSLASH && ++i < end) octet = chunk[i] as number;
+        if (i >= end) break;
         if (octet === QUOTE) isInString = false;
-        else if (octet === BACKSLASH) {
-          i++;
-          if (i === end) this.#isEscaped = true;
-        }
+        else if (++i === end) this.#isEscaped = true;
       } else if (octet === QUOTE) isInString = true;
+      else if (octet < OPEN_BRACKET) continue;
       else if (octet === OPEN_BRACE) depth++;
       else if (octet === OPEN_BRACKET) {
         depth++;
@@ -90,7 +91,8 @@ export class ItemSplitter {
   }
 
   #opensItems(chunk: Buffer, start: number, end: number): boolean {
-    return /"items"\s*:\s*$/.test((this.#envelope + chunk.toString('latin1', start, end)).slice(-64));
+    const before = chunk.toString('latin1', Math.max(start, end - 64), end);
+    return /"items"\s*:\s*$/.test(this.#envelope.slice(-64) + before);
   }
 
   #takeRun(chunk: Buffer, start: number, end: number): void {

@@ -25,11 +25,6 @@ export class LineSplitter {
     if (this.#carriedBytes > MAX_LINE_BYTES) throw new RangeError(`a line of more than ${MAX_LINE_BYTES} octets`);
   }
 
-  /** Octets after the last newline. */
-  get pendingBytes(): number {
-    return this.#carriedBytes;
-  }
-
   #take(last: Buffer): void {
     const line = this.#carriedBytes === 0 ? last : Buffer.concat([...this.#carried, last]);
     this.#carried = [];

@@ -178,6 +178,24 @@ describe('a watch', () => {
     expect(test.lines).toEqual([]);
   });
 
+  it('is asked for again at once when the kept connection turns out to be closed', async () => {
+    server.once(isServiceWatch, (_, response) => !!response.socket?.resetAndDestroy());
+    const test = start();
+    await until(() => server.watches.size === 2);
+    expect(server.requestsOf(SERVICES, true)).toHaveLength(2);
+    expect(test.clock.pauses).toEqual([]);
+  });
+
+  it('takes again whole what was cut off in a good end', async () => {
+    const test = await startWatching();
+    server.put(SERVICES, service('web'));
+    await until(() => serviceEvents(test).length === 1);
+    server.watchesOf(SERVICES)[0]?.response.end('{"type":"ADDED","object":{"metadata":{"name":"half"');
+    server.put(SERVICES, service('half'));
+    await until(() => serviceEvents(test).length === 2);
+    expect(serviceEvents(test)).toEqual(['+ shop/web', '+ shop/half']);
+  });
+
   it('begins again at the last bookmark', async () => {
     const test = await startWatching();
     server.resourceVersion = 5000;

@@ -45,7 +45,7 @@ export const watchOnce = async (options: WatchOptions, resourceVersion: string):
     opened();
     const lines = new LineSplitter((line) => takeLine(line, options));
     await readChunks(body, (chunk) => lines.push(chunk));
-    if (lines.pendingBytes > 0) throw new KubeError('KUBE_UNREACHABLE', 'the watch ended in the middle of an event');
+    // An event that was cut off comes again: the next watch begins after the last whole one.
   } catch (error) {
     if (error instanceof KubeError) throw error;
     throw new KubeError('KUBE_UNREACHABLE', `watch broken off: ${textOf(error)}`, { cause: error });

@@ -1,0 +1,141 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Log } from '#log/log.ts';
+import { Metrics } from '#metrics/metrics.ts';
+import { FakeApiServer, NAMESPACES, PODS, SERVICES, SLICES } from '#test/fake-api-server.ts';
+import { type SourceUnderTest, startSource } from '#test/source-under-test.ts';
+import { until } from '#test/until.ts';
+import { ApiSource } from './api-source.ts';
+
+let server: FakeApiServer;
+let running: SourceUnderTest | null = null;
+
+const start = (filter: Parameters<typeof startSource>[1]): SourceUnderTest => {
+  running = startSource({ connection: { kind: 'endpoint', url: server.url } }, filter);
+  return running;
+};
+
+const selectors = (path: string): (string | null)[][] =>
+  server.requests
+    .filter((request) => request.path === path)
+    .map(({ query }) => [query.get('labelSelector'), query.get('fieldSelector')]);
+
+beforeEach(async () => {
+  server = new FakeApiServer();
+  await server.start();
+});
+
+afterEach(async () => {
+  await running?.source.stop();
+  running = null;
+  await server.stop();
+});
+
+describe('ApiSource', () => {
+  it('asks only for the kinds it is to watch', async () => {
+    const { source } = start({});
+    await until(() => source.isSynced() && server.watches.size === 2);
+    expect(new Set(server.requests.map(({ path }) => path))).toEqual(new Set([SERVICES, NAMESPACES]));
+  });
+
+  it('sends the selectors with every list and every watch', async () => {
+    const filter = {
+      hasPods: true,
+      hasEndpointSlices: true,
+      labelSelector: 'app in (a,b)',
+      namespaceLabelSelector: 'x=y',
+    };
+    const { source } = start(filter);
+    await until(() => source.isSynced() && server.watches.size === 4);
+    const phases = 'status.phase!=Succeeded,status.phase!=Failed,status.phase!=Unknown';
+    expect(selectors(SERVICES)).toEqual(Array(2).fill(['app in (a,b)', null]));
+    expect(selectors(SLICES)).toEqual(Array(2).fill(['app in (a,b)', null]));
+    expect(selectors(PODS)).toEqual(Array(2).fill(['app in (a,b)', phases]));
+    expect(selectors(NAMESPACES)).toEqual(Array(2).fill(['x=y', null]));
+  });
+
+  it('is synced when every kind was listed, and stays so', async () => {
+    const held: (() => void)[] = [];
+    server.once(
+      ({ path }) => path === NAMESPACES,
+      (_, response) => {
+        held.push(() => response.end('{"metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"shop"}}]}'));
+        return true;
+      },
+    );
+    const { source, events } = start({ hasEndpointSlices: true });
+    await until(() => events.length === 2 && held.length === 1);
+    expect(source.isSynced()).toBe(false);
+    held[0]?.();
+    await until(() => source.isSynced());
+    expect(events.slice(2)).toEqual(['+ /shop', 'synced Namespace']);
+    await server.stop();
+    await until(() => running?.clock.sleeping.size === 3);
+    expect(source.isSynced()).toBe(true);
+  });
+
+  it('counts requests as client-go does', async () => {
+    const { source, metrics } = start({});
+    await until(() => source.isSynced() && server.watches.size === 2);
+    const labels = `host="127.0.0.1:${server.port}"`;
+    const prefix = 'coredns_kubernetes_rest_client';
+    const shown = async (...lines: string[]): Promise<void> => {
+      let text = '';
+      const render = async (): Promise<void> => {
+        text = await metrics.render();
+      };
+      await render();
+      await until(() => {
+        if (lines.every((line) => text.includes(line))) return true;
+        void render();
+        return false;
+      }, lines.join());
+    };
+    await shown(
+      `${prefix}_requests_total{code="200",${labels},method="GET"} 4`,
+      `${prefix}_request_duration_seconds_count{${labels},verb="GET"} 4`,
+      `${prefix}_rate_limiter_duration_seconds_count{${labels},verb="GET"} 4`,
+    );
+    await server.stop();
+    await until(() => running?.clock.sleeping.size === 2);
+    running?.clock.wake();
+    await shown(`${prefix}_requests_total{code="<error>",${labels},method="GET"} 2`);
+  });
+
+  it('goes on when a change could not be applied', async () => {
+    const lines: string[] = [];
+    const log = new Log({
+      write: (_level, _source, message) => void lines.push(message),
+      flush: async () => undefined,
+    });
+    const source = new ApiSource({
+      connection: { kind: 'endpoint', url: server.url },
+      filter: { hasPods: false, hasEndpointSlices: false, labelSelector: '', namespaceLabelSelector: '' },
+      log,
+      metrics: new Metrics(),
+      userAgent: 'test',
+      random: () => 0.5,
+    });
+    const names: string[] = [];
+    for (const name of ['bad', 'good']) server.put(SERVICES, { metadata: { name, namespace: 'shop' } }, true);
+    source.start({
+      change: (change) => {
+        if (change.type !== 'set') return;
+        if (change.object.name === 'bad') throw new Error('no room');
+        names.push(change.object.name);
+      },
+      synced: () => undefined,
+    });
+    await until(() => source.isSynced());
+    await source.stop();
+    expect(names).toEqual(['good']);
+    expect(lines).toEqual(['a change of Services could not be applied: no room']);
+  });
+
+  it('may be stopped before it has begun', async () => {
+    const test = start({});
+    await test.source.stop();
+    await test.source.stop();
+    await until(() => server.connections === 0);
+    expect(test.events).toEqual([]);
+  });
+});

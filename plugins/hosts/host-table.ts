@@ -29,10 +29,10 @@ export class HostTable {
       const line = readHostLine(text);
       if (line === null) continue;
       if ('complaint' in line) {
-        complain(index + 1, line.complaint);
+        complain(index + 1, `${line.complaint}, the line is ignored`);
         continue;
       }
-      for (const bad of line.badNames) complain(index + 1, `"${bad}" is not a name`);
+      for (const bad of line.badNames) complain(index + 1, `"${bad}" is not a name, the name is ignored`);
       for (const name of line.names) size += this.#add(name, line.address, options);
     }
     this.size = size;

@@ -92,7 +92,7 @@ export class HostsFile {
   #take(text: string): void {
     const { path } = this.#options;
     this.#table = new HostTable(text.split('\n'), this.#options, (line, what) =>
-      this.#log.warning(`${path}:${line}: ${what}, the line is ignored`),
+      this.#log.warning(`${path}:${line}: ${what}`),
     );
     this.#generations.bump(this.slot);
     this.#log.debug(`Parsed hosts file into ${this.#table.size} entries`);

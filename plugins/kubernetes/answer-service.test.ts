@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ask, bench, SHOP, service, slice, table } from './test-cluster.ts';
+import { ask, bench, SHOP, service, slice, table } from './testing/cluster.ts';
 
 describe('a ClusterIP Service', () => {
   table([

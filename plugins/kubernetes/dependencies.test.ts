@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { recordFromText } from '#dns/record-text.ts';
 import { Answer, failure, isCurrent, type Reply } from '#plugin/index.ts';
 import { testQuery } from '#plugin/testing.ts';
-import { ask, bench, CLUSTER, namespace, pod, SHOP, service } from './test-cluster.ts';
-import { type Bench, startBench, TestSource, textOf } from './testing.ts';
+import { type Bench, startBench, TestSource, textOf } from './testing/bench.ts';
+import { ask, bench, CLUSTER, namespace, pod, SHOP, service } from './testing/cluster.ts';
 
 describe('namespaces', () => {
   it('answers for the named ones only, reverse names included', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { recordFromText } from '#dns/record-text.ts';
 import { Answer, DROP, failure, type Query, type Reply, type ServerHandle } from '#plugin/index.ts';
 import { testQuery } from '#plugin/testing.ts';
-import { ask, bench, external, SHOP, service, table } from './test-cluster.ts';
+import { ask, bench, external, SHOP, service, table } from './testing/cluster.ts';
 
 describe('an ExternalName Service', () => {
   const answers = (reply: Reply): ServerHandle => ({ label: 'test', serve: async () => reply });

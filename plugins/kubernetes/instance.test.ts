@@ -7,9 +7,9 @@ import { RecordingSink, setupPlugin, testQuery, testServices } from '#plugin/tes
 import definition from './index.ts';
 import { KubernetesInstance } from './instance.ts';
 import { findOwnAddresses } from './own-addresses.ts';
-import { checkInCluster, openSource } from './sources.ts';
-import { CLUSTER, SHOP } from './test-cluster.ts';
-import { startBench, TestSource } from './testing.ts';
+import { openSource } from './sources.ts';
+import { startBench, TestSource } from './testing/bench.ts';
+import { CLUSTER, SHOP } from './testing/cluster.ts';
 import { waitForSync } from './wait-for-sync.ts';
 
 const NAME = `web.${SHOP}`;
@@ -143,12 +143,11 @@ describe('findOwnAddresses', () => {
 });
 
 describe('the source', () => {
-  it('needs the environment of a Pod where the block names no other', () => {
-    expect(() => checkInCluster('in-cluster', {})).toThrow(
-      'unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined',
-    );
-    checkInCluster('in-cluster', { KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT: '443' });
-    checkInCluster('endpoint', {});
+  it('is refused before it is opened where the connection can be of no use', async () => {
+    const services = testServices();
+    const { instance } = setupPlugin(definition, 'kubernetes a.test {\nkubeconfig /no/such/file\n}', { services });
+    const opening = openSource((instance as KubernetesInstance).options, services, services.log);
+    await expect(opening).rejects.toThrow('plugin/kubernetes: stat /no/such/file: no such file or directory');
   });
 
   it('is made for an API server, or for a directory of manifests', async () => {

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { type Clock, isCurrent } from '#plugin/index.ts';
 import { testServices } from '#plugin/testing.ts';
 import { SharedCluster } from './shared-cluster.ts';
-import { namespace, service, slice } from './test-cluster.ts';
-import { startBench, TestSource } from './testing.ts';
+import { startBench, TestSource } from './testing/bench.ts';
+import { namespace, service, slice } from './testing/cluster.ts';
 
 const clockAt = (ms: number): Clock => ({ monotonicMs: () => 0, wallMs: () => ms });
 

@@ -1,3 +1,4 @@
+import { connectionFault } from '#kube/api/connection-fault.ts';
 import type { ClusterSource, SourceFilter } from '#kube/source.ts';
 import type { Log } from '#log/log.ts';
 import type { Services } from '#plugin/index.ts';
@@ -31,17 +32,10 @@ export const openSource = async (
     return () => new ManifestSource({ directories: origin.directories, filter, log });
   }
   const { connection } = origin;
-  checkInCluster(connection.kind, process.env);
+  const fault = await connectionFault(connection);
+  if (fault !== null) throw new Error(`plugin/kubernetes: ${fault}`);
   const { ApiSource } = await import('#kube/api-source.ts');
   const userAgent = `cluster-dns/${services.version} (${process.platform}/${process.arch}/node${process.versions.node})`;
   const { metrics, random } = services;
   return () => new ApiSource({ connection, filter, log, metrics, userAgent, random });
-};
-
-/** Outside a Pod there is no in-cluster configuration, and no waiting would bring it. */
-export const checkInCluster = (kind: string, environment: NodeJS.ProcessEnv): void => {
-  if (kind === 'in-cluster' && !(environment.KUBERNETES_SERVICE_HOST && environment.KUBERNETES_SERVICE_PORT))
-    throw new Error(
-      'plugin/kubernetes: unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined',
-    );
 };

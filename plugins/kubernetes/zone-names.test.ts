@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { testServices } from '#plugin/testing.ts';
-import { ask, bench, pod, SHOP, slice, table } from './test-cluster.ts';
-import type { BenchOptions } from './testing.ts';
+import type { BenchOptions } from './testing/bench.ts';
+import { ask, bench, pod, SHOP, slice, table } from './testing/cluster.ts';
 
 describe('names of the zone itself', () => {
   table([

@@ -12,7 +12,7 @@ import kubernetes from '#plugins/kubernetes/index.ts';
 import type { KubernetesInstance } from '#plugins/kubernetes/instance.ts';
 import { parseRequest } from '#plugins/kubernetes/name-grammar.ts';
 import { SharedCluster } from '#plugins/kubernetes/shared-cluster.ts';
-import { type Manifest, TestSource } from '#plugins/kubernetes/testing.ts';
+import { type Manifest, TestSource } from '#plugins/kubernetes/testing/bench.ts';
 import type { Adapter, Outcome } from '../adapter.ts';
 
 type Row = Readonly<Record<string, unknown>>;

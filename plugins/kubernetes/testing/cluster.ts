@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { type Bench, type BenchOptions, type Manifest, startBench } from './testing.ts';
+import { type Bench, type BenchOptions, type Manifest, startBench } from './bench.ts';
 
 /** A Namespace. */
 export const namespace = (name: string): Manifest => ({ kind: 'Namespace', metadata: { name } });

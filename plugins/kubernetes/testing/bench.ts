@@ -7,9 +7,9 @@ import { projectService } from '#kube/objects/service.ts';
 import type { ClusterSource, Kind, KubeObject, SourceEvents } from '#kube/source.ts';
 import { type BlockInfo, failure, type Next, type Reply, type Services } from '#plugin/index.ts';
 import { setupPlugin, type TestQueryOptions, testQuery, testServices } from '#plugin/testing.ts';
-import definition from './index.ts';
-import { KubernetesInstance } from './instance.ts';
-import type { NetworkInterfaces } from './own-addresses.ts';
+import definition from '../index.ts';
+import { KubernetesInstance } from '../instance.ts';
+import type { NetworkInterfaces } from '../own-addresses.ts';
 
 /** An object as a manifest has it. */
 export type Manifest = Readonly<Record<string, unknown>> & { readonly kind: string };

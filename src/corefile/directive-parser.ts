@@ -1,5 +1,5 @@
 import type { Imports } from './imports.ts';
-import { skipSlashComment, splitGluedBrace, unclosedHint } from './slips.ts';
+import { type NextBlock, nextBlockAt, skipSlashComment, splitGluedBrace, unclosedHint } from './slips.ts';
 import type { TokenStream } from './token-stream.ts';
 import type { Faults, Occurrence, OptionLine, Token } from './tree.ts';
 
@@ -23,6 +23,8 @@ export class DirectiveParser {
   readonly #tokens: Token[] = [];
   /** Blocks that are open around the directive. */
   readonly #openBlocks: number;
+  /** Where a next server block seems to begin within this directive's block. */
+  nextBlock: NextBlock | null = null;
 
   constructor(state: ParseState, openBlocks: number) {
     this.#state = state;
@@ -71,13 +73,14 @@ export class DirectiveParser {
     for (;;) {
       const next = this.#stream.peek();
       if (next === null) {
-        this.#faults.add('Error during parsing: Unexpected EOF', this.#stream.previous, unclosedHint(brace));
+        this.#unexpectedEnd(brace);
         return lines;
       }
       if (next.text === '}') {
         this.#taken();
         return lines;
       }
+      this.nextBlock ??= nextBlockAt(this.#stream, lines[0]?.name, brace, this.#faults);
       if (next.text === 'import' && this.#stream.isAtLineStart) this.#state.imports.expand(this.#stream);
       else if (!skipSlashComment(this.#stream, this.#faults)) lines.push(this.#option(depth));
     }
@@ -107,6 +110,13 @@ export class DirectiveParser {
       else if (text === '}') open--;
     }
     return [];
+  }
+
+  /** Reports the innermost block only: the same brace ends them all. */
+  #unexpectedEnd(brace: Token): void {
+    const message = 'Error during parsing: Unexpected EOF';
+    const last = this.#stream.previous;
+    if (this.#faults.list.at(-1)?.message !== message) this.#faults.add(message, last, unclosedHint(brace, last));
   }
 
   /** The next word, taken from the stream and kept among the directive's tokens. */

@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { type Environment, replaceVariables } from './environment.ts';
 import { tokenize } from './lexer.ts';
+import { suggestion } from './suggest.ts';
 import type { TokenStream } from './token-stream.ts';
 import type { Faults, ImportTrail, Token } from './tree.ts';
 
@@ -111,7 +112,8 @@ export class Imports {
     const files = this.#environment.glob(path);
     if (files.length === 0 && /[*?\]]/.test(path))
       this.#faults.warn(`No files matching import glob pattern: ${pattern}`, argument);
-    else if (files.length === 0) this.#fault(`File to import not found: ${pattern}`, argument, snippetHint(pattern));
+    else if (files.length === 0)
+      this.#fault(`File to import not found: ${pattern}`, argument, snippetHint(pattern, [...this.#snippets.keys()]));
     return files.flatMap((file) => this.#read(file, argument));
   }
 
@@ -166,9 +168,12 @@ const startsLine = (tokens: readonly Token[], at: number): boolean => {
 
 const count = (text: string, char: string): number => text.split(char).length - 1;
 
-const snippetHint = (pattern: string): string | undefined => {
-  if (/^\(.*\)$/.test(pattern)) return `write the snippet's name without parentheses: import ${pattern.slice(1, -1)}`;
-  return pattern.includes('/') ? undefined : 'a snippet must be declared above the line that imports it';
+const snippetHint = (pattern: string, snippets: readonly string[]): string | undefined => {
+  const bare = /^\((.*)\)$/s.exec(pattern)?.[1];
+  if (bare !== undefined) return `write the snippet's name without parentheses: import ${bare}`;
+  const near = suggestion(pattern, snippets);
+  if (near !== undefined || /[./]/.test(pattern)) return near;
+  return 'a snippet must be declared above the line that imports it';
 };
 
 const reasonOf = (error: unknown): string => {

@@ -2,8 +2,8 @@ import { DirectiveParser, type ParseState } from './directive-parser.ts';
 import { type Environment, replaceVariables, systemEnvironment } from './environment.ts';
 import { Imports } from './imports.ts';
 import { tokenize } from './lexer.ts';
-import { skipSlashComment, splitGluedBrace, unclosedHint } from './slips.ts';
-import { type Mark, TokenStream } from './token-stream.ts';
+import { type NextBlock, nextBlockAt, skipSlashComment, splitGluedBrace, unclosedHint } from './slips.ts';
+import { TokenStream } from './token-stream.ts';
 import { type Block, type Corefile, type Directive, Faults, type Occurrence, type Token } from './tree.ts';
 
 export interface ParseResult {
@@ -36,14 +36,6 @@ export const parseCorefile = (
 
 /** Blocks that are begun again where a closing brace seems to be missing; a bound, because each reads up to the end. */
 const MAX_RESTARTS = 20;
-
-/** Where the next server block seems to begin though the one being read is not closed. */
-interface Restart {
-  readonly mark: Mark;
-  readonly occurrences: number;
-  readonly faults: number;
-  readonly warnings: number;
-}
 
 class Parser {
   readonly #state: ParseState;
@@ -140,8 +132,8 @@ class Parser {
   #contents(keys: readonly Token[], brace: Token | null): Block {
     const occurrences: Occurrence[] = [];
     const openBlocks = brace === null ? 0 : 1;
-    const faultsBefore = this.#faults.list.length;
-    let restart: Restart | null = null;
+    let nextBlock: NextBlock | null = null;
+    let complete = 0;
     let strayBraces = 0;
     for (let next = this.#stream.peek(); next !== null; next = this.#stream.peek()) {
       if (next.text === '}') {
@@ -156,13 +148,21 @@ class Parser {
         strayBraces++;
       } else if (next.text === 'import') this.#state.imports.expand(this.#stream);
       else if (!skipSlashComment(this.#stream, this.#faults)) {
-        if (brace !== null && looksLikeNextBlock(next, occurrences)) restart ??= this.#restart(occurrences.length);
-        occurrences.push(new DirectiveParser(this.#state, openBlocks + strayBraces).read());
+        nextBlock ??= nextBlockAt(this.#stream, occurrences[0]?.name, brace, this.#faults);
+        const parser = new DirectiveParser(this.#state, openBlocks + strayBraces);
+        occurrences.push(parser.read());
+        nextBlock ??= brace === null ? null : parser.nextBlock;
+        if (nextBlock === null) complete = occurrences.length;
         if (this.#closesOnLine(openBlocks)) return blockOf(keys, occurrences);
       }
     }
-    if (brace !== null) this.#endWithin(brace, restart, faultsBefore);
-    return blockOf(keys, restart === null ? occurrences : occurrences.slice(0, restart.occurrences));
+    if (brace === null) return blockOf(keys, occurrences);
+    if (nextBlock !== null && this.#restarts++ < MAX_RESTARTS) {
+      this.#restartAt(nextBlock);
+      return blockOf(keys, occurrences.slice(0, complete));
+    }
+    if (this.#faults.list.at(-1)?.message !== 'Error during parsing: Unexpected EOF') this.#unclosed(brace);
+    return blockOf(keys, occurrences);
   }
 
   /** Refuses a `}` within a directive's line. True where the block would lack its end without it, so that it is taken for that. */
@@ -175,45 +175,27 @@ class Parser {
     return isEnd;
   }
 
-  #restart(occurrences: number): Restart | null {
-    if (this.#restarts >= MAX_RESTARTS) return null;
-    const { list, warnings } = this.#faults;
-    return { mark: this.#stream.mark(), occurrences, faults: list.length, warnings: warnings.length };
-  }
-
   /**
-   * The file has ended within a block. Where a next block seems to begin within this one, reading goes on from there, as if the
-   * brace were in place, so that the faults of what follows are seen and none that come from the missing brace.
+   * The file has ended within a block. Reading goes on where the next one seems to begin, as if the brace were in place, so that the
+   * faults of what follows are seen and none that come from the missing brace.
    */
-  #endWithin(brace: Token, restart: Restart | null, faultsBefore: number): void {
-    const isReported = this.#faults.list.slice(faultsBefore).some(({ message }) => message.endsWith('Unexpected EOF'));
-    if (restart === null) {
-      if (!isReported) this.#unclosed(brace);
-      return;
-    }
-    const end = this.#faults.list.slice(restart.faults).find(({ message }) => message.endsWith('Unexpected EOF'));
-    this.#faults.list.length = restart.faults;
-    this.#faults.warnings.length = restart.warnings;
-    if (end === undefined) this.#unclosed(brace);
-    else this.#faults.add(end.message, end.token, unclosedHint(brace));
-    this.#restarts++;
-    this.#stream.reset(restart.mark);
+  #restartAt({ token, brace, mark, faults, warnings }: NextBlock): void {
+    this.#faults.list.length = faults;
+    this.#faults.warnings.length = warnings;
+    this.#faults.add(`Syntax error: Unexpected token '${token.text}', expecting '}'`, token, unclosedHint(brace));
+    this.#stream.reset(mark);
   }
 
   /** A block is open at the end of the file. CoreDNS names the last word it has seen. */
   #unclosed(brace: Token): void {
     const last = this.#stream.previous;
-    this.#faults.add(`Syntax error: Unexpected token '${last?.text}', expecting '}'`, last, unclosedHint(brace));
+    this.#faults.add(`Syntax error: Unexpected token '${last?.text}', expecting '}'`, last, unclosedHint(brace, last));
   }
 
   #fault(message: string, token: Token | null, hint?: string): void {
     this.#faults.add(`Error during parsing: ${message}`, token, hint);
   }
 }
-
-/** True where a word in the first column follows on indented directives: the keys of a next block, as people lay them out. */
-const looksLikeNextBlock = (next: Token, occurrences: readonly Occurrence[]): boolean =>
-  next.column === 1 && next.via === null && (occurrences[0]?.name.column ?? 1) > 1;
 
 const blockOf = (keys: readonly Token[], occurrences: readonly Occurrence[]): Block => {
   const directives = new Map<string, Occurrence[]>();

@@ -1,4 +1,4 @@
-import type { TokenStream } from './token-stream.ts';
+import type { Mark, TokenStream } from './token-stream.ts';
 import type { Faults, Token } from './tree.ts';
 
 /** A word and the brace that was written onto it. */
@@ -36,6 +36,34 @@ export const skipSlashComment = (stream: TokenStream, faults: Faults): boolean =
   return true;
 };
 
-/** Hint for a block that is open at the end of the file. */
-export const unclosedHint = (brace: Token): string =>
-  `the '{' at ${brace.file}:${brace.line}:${brace.column} is not closed: add '}'`;
+/** Hint for a file that ends within a block; `last` is its last word. */
+export const unclosedHint = (brace: Token, last: Token | null = null): string =>
+  last?.isQuoted && last.text.includes('\n')
+    ? `the '"' at ${placeOf(last)} is not closed`
+    : `the '{' at ${placeOf(brace)} is not closed: add '}'`;
+
+const placeOf = ({ file, line, column }: Token): string => `${file}:${line}:${column}`;
+
+/** Where the next server block seems to begin though the one being read is not closed. */
+export interface NextBlock {
+  /** First word of the line. */
+  readonly token: Token;
+  /** The brace that seems to lack its closing one. */
+  readonly brace: Token;
+  readonly mark: Mark;
+  readonly faults: number;
+  readonly warnings: number;
+}
+
+/** Notes the next line where it begins in the first column below indented ones: keys of a next block, as people lay them out. */
+export const nextBlockAt = (
+  stream: TokenStream,
+  first: Token | undefined,
+  brace: Token | null,
+  faults: Faults,
+): NextBlock | null => {
+  const token = stream.peek();
+  if (token === null || brace === null || first === undefined) return null;
+  if (token.column > 1 || token.via !== null || first.column === 1 || !stream.isAtLineStart) return null;
+  return { token, brace, mark: stream.mark(), faults: faults.list.length, warnings: faults.warnings.length };
+};

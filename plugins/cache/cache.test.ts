@@ -155,6 +155,16 @@ describe('hits', () => {
 });
 
 describe('what passes by', () => {
+  it('a NOTIFY, which is no look-up', () => {
+    const bench = new CacheBench();
+    const query = bench.query();
+    const notify = query.with({ request: { ...query.request, opcode: 4 } });
+    bench.ask();
+    bench.send(notify);
+    bench.send(notify);
+    expect([bench.calls, bench.count('requests_total')]).toEqual([3, 1]);
+  });
+
   it('a bare failure, which nobody wrote, is handed on as it is', () => {
     const bench = new CacheBench();
     const bare = failure(RCODE.SERVFAIL, new Error('no healthy proxies'));

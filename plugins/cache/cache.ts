@@ -1,4 +1,5 @@
 import { longestMatch } from '#dns/name.ts';
+import { OPCODE } from '#dns/registry/opcodes.ts';
 import type { Answer, Next, Query, Reply } from '#plugin/index.ts';
 import { forClient, wantsAuthenticated } from './for-client.ts';
 import type { Item } from './item.ts';
@@ -35,6 +36,8 @@ export class Cache {
   }
 
   handle(query: Query, next: Next): Reply | Promise<Reply> {
+    // NOTIFY and UPDATE are no look-ups, even if they have a question.
+    if (query.request.opcode !== OPCODE.QUERY) return next(query);
     if (!this.#coversAll && longestMatch(query.name, this.#options.zones) === null) return next(query);
     const nowMs = this.#surroundings.clock.monotonicMs();
     const meters = this.#metrics.of(query.server.label, query.view);

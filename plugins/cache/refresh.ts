@@ -1,5 +1,5 @@
 import { RCODE } from '#dns/registry/rcodes.ts';
-import { type Answer, type Next, Provenance, Query, type Reply, type Request } from '#plugin/index.ts';
+import { type Answer, type Next, Provenance, Query, type Reply, type Request, type Transport } from '#plugin/index.ts';
 import type { Item } from './item.ts';
 import type { CacheSurroundings, Keeper } from './keeper.ts';
 import type { Meters } from './metrics.ts';
@@ -43,8 +43,8 @@ export class Refresher {
   }
 
   /** Runs the chain with a query of its own and keeps what it gives. Never throws. */
-  run(job: RefreshJob): Refreshed | Promise<Refreshed> {
-    const query = this.#queryFor(job.query);
+  run(job: RefreshJob, transport: Transport): Refreshed | Promise<Refreshed> {
+    const query = this.#queryFor(job.query, transport);
     try {
       const reply = job.next(query);
       return reply instanceof Promise
@@ -68,21 +68,19 @@ export class Refresher {
       outcome.item.hits = item.hits;
       outcome.item.lastHitMs = startedAtMs;
     };
-    const outcome = this.run(job);
+    // No client waits for this one: over TCP the reply is not cut to anybody's size.
+    const outcome = this.run(job, 'tcp');
     if (outcome instanceof Promise) void outcome.then(finish);
     else finish(outcome);
   }
 
-  /**
-   * The client's query with dependencies of its own, as its reply outlives the client's. It is asked as if over TCP, so that the
-   * reply is not cut to the client's size.
-   */
-  #queryFor(query: Query): Query {
+  /** The client's query with dependencies of its own, as its reply may outlive the client's. */
+  #queryFor(query: Query, transport: Transport): Query {
     const { server, peer, receivedAtMs, name, type, zone, depth } = query;
     const provenance = new Provenance(this.#surroundings.generations);
     const request = authenticated(query.request);
     const own = new Query(
-      { request, peer, transport: 'tcp', server, provenance, receivedAtMs },
+      { request, peer, transport, server, provenance, receivedAtMs },
       { name, type, class: query.class, zone, depth },
     );
     own.view = query.view;

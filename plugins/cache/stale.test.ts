@@ -126,6 +126,7 @@ describe('serve_stale verify', () => {
     bench.advance(120);
     bench.backend = () => positive(200);
     const fresh = bench.ask();
+    expect(bench.asked[1]?.transport).toBe('udp');
     expect([ttlOf(fresh), fresh.isAuthoritative]).toEqual([200, false]);
     bench.advance(240);
     bench.backend = () => servfail(200);

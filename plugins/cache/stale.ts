@@ -39,7 +39,7 @@ export class StaleServer {
       if (isTracked) item.endRefresh(this.#clock.monotonicMs(), recheckMs, outcome.isRefreshed);
       return outcome;
     };
-    const outcome = this.#refresher.run(job);
+    const outcome = this.#refresher.run(job, job.query.transport);
     if (!(outcome instanceof Promise)) return this.#settle(item, job, finish(outcome));
     const finished = outcome.then(finish);
     if (verifyTimeoutMs === 0) return finished.then((done) => this.#settle(item, job, done));

@@ -139,6 +139,7 @@ const readFrom = (token: Token, options: ForwardOptions, faults: Faults): void =
 
 const readTos = (tokens: readonly Token[], options: ForwardOptions, faults: Faults, isLenient: boolean): void => {
   if (tokens.length === 0) return;
+  const faultsBefore = faults.list.length;
   for (const token of tokens) {
     const entry = readOneTo(token, faults, isLenient);
     if (entry !== null) options.to.push({ entry, token });
@@ -158,7 +159,7 @@ const readTos = (tokens: readonly Token[], options: ForwardOptions, faults: Faul
   options.targets = targets;
   const first = tokens[0] as Token;
   const isNothingToCome = options.to.every(({ entry }) => entry.kind === 'static');
-  if (known.length === 0 && isNothingToCome && faults.list.length === 0)
+  if (known.length === 0 && isNothingToCome && faults.list.length === faultsBefore)
     faults.add('no valid upstream addresses found', first);
 };
 

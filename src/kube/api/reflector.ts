@@ -37,7 +37,7 @@ export interface ReflectorOptions {
  *      `-- failure, then a pause
  *
  * @kubernetes/client-node's informer ends for good at an HTTP 500, does not page, asks for no bookmarks and may
- * leave a watch open after its stop; reflector.test.ts holds these cases.
+ * leave a watch open after its stop; list, watch and reflector.test.ts hold these cases.
  */
 export class Reflector {
   readonly #options: ReflectorOptions;
@@ -49,6 +49,7 @@ export class Reflector {
   #hasSynced = false;
   /** Some watch since the last list was in order. */
   #isListProven = true;
+  #listedAt = 0;
   /** The last watch was in order, and nothing has failed since. */
   #isWatchProven = false;
 
@@ -84,6 +85,7 @@ export class Reflector {
     }
     this.#resourceVersion = resourceVersion;
     this.#isListProven = false;
+    this.#listedAt = this.#options.clock.now();
     if (this.#hasSynced) return;
     this.#hasSynced = true;
     this.#options.synced();
@@ -143,7 +145,7 @@ export class Reflector {
     if (verb === 'watch' && code === 'KUBE_EXPIRED') {
       this.#resourceVersion = null;
       // Usual after a long outage; but a server that says so at every watch must not be listed in a loop.
-      if (this.#isListProven) return;
+      if (this.#isListProven || clock.now() - this.#listedAt >= SETTLED_MS) return;
     }
     if (verb === 'watch' && code === 'KUBE_UNREACHABLE' && wasProven) {
       // A load balancer or a server that goes away for an update: no trouble yet.

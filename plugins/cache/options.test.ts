@@ -48,6 +48,7 @@ describe('readOptions', () => {
       30_000, 15_000, 2000,
     ]);
     expect(read('cache aaa').zones.map(textFromName)).toEqual(['aaa.']);
+    expect(read('cache 99999999999999999999').zones.map(textFromName)).toEqual(['99999999999999999999.']);
   });
 
   it('reads prefetch, servfail, disable and keepttl', () => {
@@ -84,11 +85,12 @@ describe('faults', () => {
   it.each([
     ['cache 0', '0: cache TTL can not be zero or negative: 0'],
     ['cache -1 example.nl', '-1: cache TTL can not be zero or negative: -1'],
+    ['cache {\n success\n}', `success: ${ARGUMENTS} 'success'`],
+    ['cache {\n success 10 {\n }\n}', "success: Error during parsing: Unexpected token '{', expecting argument"],
     [
-      'cache 99999999999999999999',
+      'cache {\n success 99999999999999999999\n}',
       '99999999999999999999: strconv.Atoi: parsing "99999999999999999999": value out of range',
     ],
-    ['cache {\n success\n}', `success: ${ARGUMENTS} 'success'`],
     ['cache {\n success aaa\n}', 'aaa: strconv.Atoi: parsing "aaa": invalid syntax'],
     ['cache {\n denial 10 0\n}', '0: cache TTL can not be zero or negative: 0'],
     ['cache {\n denial 10 10 -1\n}', '-1: cache min TTL can not be negative: -1'],

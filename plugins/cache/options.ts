@@ -1,3 +1,4 @@
+import { readInteger } from '#corefile/readers.ts';
 import type { Directive, Faults, OptionLine, Token } from '#corefile/tree.ts';
 import type { Name } from '#dns/name.ts';
 import { fallthroughZones, zonesFromArgs } from '#plugin/index.ts';
@@ -60,7 +61,7 @@ export const readOptions = (directive: Directive, blockZones: readonly Name[], f
   let isStaleGiven = false;
   for (const line of occurrence.body ?? []) {
     if (line.body !== null) {
-      faults.add("Error during parsing: Wrong argument count or unexpected line ending after '{'", line.name);
+      faults.add("Error during parsing: Unexpected token '{', expecting argument", line.name);
       continue;
     }
     if (line.name.text === 'serve_stale') isStaleGiven = true;
@@ -77,7 +78,8 @@ export const readOptions = (directive: Directive, blockZones: readonly Name[], f
 /** Takes a TTL off the front of the arguments. The rest are zones. */
 const readTtl = (args: readonly Token[], options: Mutable<CacheOptions>, faults: Faults): readonly Token[] => {
   const first = args[0];
-  if (first === undefined || !/^[+-]?\d+$/.test(first.text)) return args;
+  // A number that is too large is a zone, as in CoreDNS.
+  if (first === undefined || readInteger(first.text) === null) return args;
   const ttl = readTtlSeconds(first, faults);
   if (ttl !== null) options.success.maxTtlMs = options.denial.maxTtlMs = ttl * 1000;
   return args.slice(1);

@@ -72,9 +72,13 @@ const checkFile = (token: Token, faults: Faults, log: Log): void => {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') log.warning(`File does not exist: ${token.text}`);
-    else parsing(faults, `unable to access hosts file '${token.text}': ${message}`, token);
+    else parsing(faults, `unable to access hosts file '${token.text}': ${goMessage(message, token.text)}`, token);
   }
 };
+
+/** `ENOTDIR: not a directory, stat '/x'` as Go says it: `stat /x: not a directory`. */
+const goMessage = (message: string, path: string): string =>
+  `stat ${path}: ${/^[A-Z]+: (.*), stat /.exec(message)?.[1] ?? message}`;
 
 const readOption = (line: OptionLine, options: Mutable<HostsOptions>, inline: InlineLine[], faults: Faults) => {
   switch (line.name.text) {
@@ -121,8 +125,8 @@ const readReload = (line: OptionLine, options: Mutable<HostsOptions>, faults: Fa
  * be read, a misspelled option among them; here a warning says so.
  */
 const readInline = (line: OptionLine, options: HostsOptions, inline: InlineLine[], faults: Faults) => {
-  if (options.fallthrough.length > 0 || line.body !== null)
-    return parsing(faults, `unknown property '${line.name.text}'`, line.name);
+  if (line.body !== null) return parsing(faults, "Unexpected token '{', expecting argument", line.name);
+  if (options.fallthrough.length > 0) return parsing(faults, `unknown property '${line.name.text}'`, line.name);
   const text = [line.name, ...line.args].map((token) => token.text).join(' ');
   const read = readHostLine(text);
   if (read !== null && 'complaint' in read)

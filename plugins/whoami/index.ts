@@ -8,8 +8,7 @@ export default definePlugin({
     for (const { name, args, body } of directive.occurrences) {
       const extra = args[0];
       if (extra !== undefined) faults.argument(extra);
-      else if (body !== null)
-        faults.add("Error during parsing: Wrong argument count or unexpected line ending after '{'", name);
+      else if (body !== null) faults.add("Error during parsing: Unexpected token '{', expecting argument", name);
     }
     return { handle: whoami };
   },

@@ -53,7 +53,7 @@ describe('the directive', () => {
   it.each([
     ['whoami', []],
     ['whoami x', ["Error during parsing: Wrong argument count or unexpected line ending after 'x'"]],
-    ['whoami {\n}', ["Error during parsing: Wrong argument count or unexpected line ending after '{'"]],
+    ['whoami {\n}', ["Error during parsing: Unexpected token '{', expecting argument"]],
   ])('`%s`', (stanza, faults) => {
     expect(setupPlugin(definition, stanza).faults.list.map(({ message }) => message)).toEqual(faults);
   });

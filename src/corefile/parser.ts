@@ -170,7 +170,7 @@ class Parser {
     if (this.#stream.isAtLineStart || this.#stream.peek()?.text !== '}') return false;
     const closer = this.#stream.take();
     this.#fault("Unexpected '}' because no matching opening brace", closer, "put '}' on a line of its own");
-    const isEnd = this.#stream.surplusClosers < openBlocks;
+    const isEnd = this.#stream.surplusClosers < openBlocks && this.#stream.peek()?.text !== '}';
     if (!isEnd) while (!this.#stream.isAtLineStart) this.#stream.take();
     return isEnd;
   }

@@ -70,6 +70,16 @@ describe('encoding a message', () => {
     );
   });
 
+  it('lets later names point into the RDATA of newer types', () => {
+    const srv = recordFromText('a.b. 5 IN SRV 0 0 1 t.a.b.');
+    const glue = recordFromText('t.a.b. 5 IN A 192.0.2.1');
+    const bytes = encodeMessage(message('a.b.', { answer: [srv], additional: [glue] }), 512);
+    expect(sections(bytes, 'a.b.')).toBe(
+      'c00c0021000100000005000d' + '000000000001' + '01740161016200' + 'c0270001000100000005' + '0004c0000201',
+    );
+    expect(decode(bytes).additional.map(recordToText)).toEqual(['t.a.b. 5 IN A 192.0.2.1']);
+  });
+
   it('makes no pointer to an octet beyond 16,383', () => {
     const filler = Array.from({ length: 70 }, () => recordFromText(`a. 5 IN TXT ${'x'.repeat(240)}`));
     const late = recordsFromText(`late.example. 5 IN A 192.0.2.1\nlate.example. 5 IN A 192.0.2.2`);

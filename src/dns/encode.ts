@@ -84,7 +84,7 @@ class MessageWriter {
     scratch.writeUInt16BE(record.class, at + 2);
     scratch.writeUInt32BE(record.ttl >>> 0, at + 4);
     this.at = at + 10;
-    if (COMPRESSED_RDATA.has(record.type) && record.rdata.length > 0) this.#compressRdata(record);
+    if (record.rdata.length > 0 && RDATA_LAYOUT.has(record.type)) this.#rdataWithNames(record);
     else {
       if (this.at + record.rdata.length > limit) return this.#undo(start);
       scratch.set(record.rdata, this.at);
@@ -110,20 +110,21 @@ class MessageWriter {
     }
   }
 
-  #compressRdata(record: ResourceRecord): void {
+  /** Later names may point to names in RDATA of any type (glue to SRV targets); only those of RFC 1035 types may be pointers themselves. */
+  #rdataWithNames(record: ResourceRecord): void {
     const rdata = Buffer.from(record.rdata.buffer, record.rdata.byteOffset, record.rdata.length);
+    const mayCompress = COMPRESSED_RDATA.has(record.type);
     let from = 0;
     for (const step of RDATA_LAYOUT.get(record.type) ?? []) {
+      let end = from;
       if (step === 'name') {
-        let end = from;
         while (end < rdata.length && rdata[end] !== 0) end += 1 + (rdata[end] as number);
-        this.name(rdata.toString('latin1', from, end + 1) as WireName, true);
-        from = end + 1;
+        this.name(rdata.toString('latin1', from, ++end) as WireName, mayCompress);
       } else {
-        const end = from + (step as number);
+        end = step === 'rest' ? rdata.length : from + (step === 'string' ? 1 + (rdata[from] ?? 0) : step);
         this.at += rdata.copy(scratch, this.at, from, end);
-        from = end;
       }
+      from = end;
     }
   }
 

@@ -109,17 +109,16 @@ export class ManifestSource implements ClusterSource {
     const changes: Change[] = [];
     const given = new Map<string, Given>();
     for (const object of objects) {
-      const key = `${object.kind} ${object.namespace}/${object.name}`;
+      const { kind, namespace, name } = object;
+      const key = `${kind} ${namespace}/${name}`;
       const content = JSON.stringify(object);
       const before = this.#given.get(key);
       const isSame = before?.content === content;
-      given.set(key, isSame ? before : { content, object });
+      given.set(key, isSame ? before : { content, kind, namespace, name });
       if (!isSame) changes.push({ type: 'set', object: { ...object, resourceVersion: String(++this.#version) } });
     }
     const gone = [...this.#given].filter(([key]) => !given.has(key)).reverse();
-    for (const [, { object }] of gone) {
-      changes.push({ type: 'delete', kind: object.kind, namespace: object.namespace, name: object.name });
-    }
+    for (const [, { kind, namespace, name }] of gone) changes.push({ type: 'delete', kind, namespace, name });
     this.#given = given;
     return changes;
   }
@@ -128,7 +127,9 @@ export class ManifestSource implements ClusterSource {
 interface Given {
   /** Compared with the next reading. */
   readonly content: string;
-  readonly object: KubeObject;
+  readonly kind: Kind;
+  readonly namespace: string;
+  readonly name: string;
 }
 
 const selectorOf = (text: string): LabelSelector => {

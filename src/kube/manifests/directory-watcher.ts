@@ -68,7 +68,10 @@ export class DirectoryWatcher {
       try {
         const watch = this.#options.watch ?? watchDirectory;
         const watcher = watch(directory, () => this.#touch());
-        watcher.on('error', () => this.#unwatch(directory));
+        watcher.on('error', () => {
+          this.#unwatch(directory);
+          this.#pollAgain();
+        });
         this.#watches.set(directory, watcher);
       } catch {
         // Not there, or no watch to be had: the poll sees it instead, and its snapshot says why.
@@ -83,6 +86,7 @@ export class DirectoryWatcher {
 
   #pollAgain(): void {
     clearTimeout(this.#poll);
+    if (this.#isStopped) return;
     const isToldAll = this.#watches.size === new Set(this.#options.directories).size;
     const delayMs = isToldAll ? SAFETY_POLL_MS : (this.#options.pollMs ?? POLL_MS);
     this.#poll = setTimeout(() => {

@@ -1,6 +1,5 @@
-import type { ServerOptions as TlsOptions } from 'node:https';
 import { readHttpAddress } from './address.ts';
-import { HttpEndpoint } from './endpoint.ts';
+import { type EndpointTls, HttpEndpoint } from './endpoint.ts';
 
 /** What this room needs of the process's shared resources. */
 export interface EndpointResources {
@@ -13,7 +12,7 @@ export interface EndpointClaim {
   /** With `-manifests`: all addresses means loopback, and a busy port is told to `warn`. */
   readonly isLenient: boolean;
   readonly warn: (message: string) => void;
-  readonly tls?: TlsOptions | null;
+  readonly tls?: EndpointTls | null;
 }
 
 /** An endpoint that listens. `release` gives it back, once; the last release closes it. */

@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type ServerOptions as TlsOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { readHttpAddress } from './address.ts';
 
 /** A request as handlers see it: only GET and HEAD get here. */
@@ -14,6 +15,13 @@ export interface EndpointReply {
   readonly body: string | Buffer;
   /** Beside Content-Type (text/plain where not given) and Content-Length. */
   readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** How an endpoint speaks TLS. */
+export interface EndpointTls {
+  readonly options: TlsOptions;
+  /** Looks at a client after the handshake; it is hung up on where this is false. */
+  readonly accepts?: (socket: TLSSocket) => boolean;
 }
 
 export type EndpointHandler = (request: EndpointRequest) => EndpointReply | Promise<EndpointReply>;
@@ -32,12 +40,12 @@ const PLAIN = 'text/plain; charset=utf-8';
  */
 export class HttpEndpoint {
   readonly address: string;
-  readonly #tls: TlsOptions | null;
+  readonly #tls: EndpointTls | null;
   readonly #handlers = new Map<string, EndpointHandler[]>();
   #server: Server | null = null;
   #opened: Promise<void> | null = null;
 
-  constructor(address: string, tls: TlsOptions | null = null) {
+  constructor(address: string, tls: EndpointTls | null = null) {
     this.address = address;
     this.#tls = tls;
   }
@@ -94,7 +102,12 @@ export class HttpEndpoint {
     };
     const answer = (request: IncomingMessage, response: ServerResponse): void => void this.#answer(request, response);
     const server =
-      this.#tls === null ? createServer(limits, answer) : createTlsServer({ ...limits, ...this.#tls }, answer);
+      this.#tls === null ? createServer(limits, answer) : createTlsServer({ ...limits, ...this.#tls.options }, answer);
+    const accepts = this.#tls?.accepts;
+    if (accepts !== undefined)
+      server.on('secureConnection', (socket: TLSSocket) => {
+        if (!accepts(socket)) socket.destroy();
+      });
     server.maxConnections = MAX_CONNECTIONS;
     const where = host === '' ? {} : { host: await this.#resolve(host) };
     await new Promise<void>((resolve, reject) => {

@@ -1,5 +1,7 @@
 import type { Log } from '#log/log.ts';
 
+const MAX_REASON_LENGTH = 400;
+
 /** Says what is wrong once, however often it is tried again, and once that it is right again. */
 export class TroubleLog {
   readonly #log: Log;
@@ -11,7 +13,8 @@ export class TroubleLog {
     this.#title = title;
   }
 
-  failed(verb: 'list' | 'watch', reason: string): void {
+  failed(verb: 'list' | 'watch', error: string): void {
+    const reason = oneLine(error);
     // An outage goes through a few states (reset, refused, unavailable); more than these are not worth a line each.
     if (this.#said.has(reason) || this.#said.size >= 8) return;
     this.#said.add(reason);
@@ -24,3 +27,10 @@ export class TroubleLog {
     this.#log.info(`watching ${this.#title} again`);
   }
 }
+
+/** Parts of a reason come from a server, or from a program that makes credentials: one line of it is enough. */
+const oneLine = (text: string): string => {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+  const line = text.replace(/[\s\u0000-\u001f\u007f]+/g, ' ').trim();
+  return line.length > MAX_REASON_LENGTH ? `${line.slice(0, MAX_REASON_LENGTH)}...` : line;
+};

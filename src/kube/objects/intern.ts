@@ -1,4 +1,6 @@
 const LIMIT = 20_000;
+/** What is longer is seldom repeated, and would make the table large. */
+const MAX_LENGTH = 256;
 
 const texts = new Map<string, string>();
 const lists = new Map<string, readonly unknown[]>();
@@ -8,6 +10,7 @@ const lists = new Map<string, readonly unknown[]>();
  * Each JSON.parse gives its own copy of a text of ten characters or more.
  */
 export const intern = (text: string): string => {
+  if (text.length > MAX_LENGTH) return text;
   const known = texts.get(text);
   if (known !== undefined) return known;
   // A table that has outgrown its use starts anew: what was given out stays valid, it is only no longer shared.
@@ -18,6 +21,7 @@ export const intern = (text: string): string => {
 
 /** One shared list for all that have the same key; the key must tell unequal lists, and kinds of lists, apart. */
 export const internList = <T>(key: string, list: readonly T[]): readonly T[] => {
+  if (key.length > MAX_LENGTH) return list;
   const known = lists.get(key);
   if (known !== undefined) return known as readonly T[];
   if (lists.size >= LIMIT) lists.clear();

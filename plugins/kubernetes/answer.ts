@@ -74,6 +74,8 @@ export class Answerer {
     }
     const { answer, additional, isTruncated } = outcome;
     if (answer.length === 0) return this.#negative(ask, RCODE.NOERROR);
+    // Targets below the zone are written with the zone as the question spells it.
+    if (ask.type !== RR_TYPE.A && ask.type !== RR_TYPE.AAAA) ask.query.provenance.isSpellingBound = true;
     return new Answer({ isAuthoritative: true, isTruncated, answer, additional });
   }
 

@@ -33,6 +33,8 @@ export class Provenance {
   repeatableUntilMs = Number.POSITIVE_INFINITY;
   /** True where A/AAAA and MX records are to be put in a new random order each time, as `loadbalance` does. */
   isRotated = false;
+  /** True where names in RDATA have taken over the spelling of the question: another spelling then has another reply. */
+  isSpellingBound = false;
   readonly tallies: RepeatedTally[] = [];
 
   constructor(generations: SlotTable) {

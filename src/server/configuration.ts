@@ -7,20 +7,19 @@ import {
   type Instance,
   type Layer,
   type PluginDefinition,
-  type Services,
   type UnbuiltPlugin,
 } from '#plugin/index.ts';
 import { addressText, type ListenAddress } from './listeners/listener.ts';
 import { findOverlaps } from './overlap.ts';
 import { resolvePlugins } from './resolve-plugins.ts';
-import { type CoreEvents, ServerGroup, type Site } from './server-group.ts';
+import { type GroupOptions, MEMORY_OCTETS, ServerGroup, type Site } from './server-group.ts';
 import { readZoneKeys } from './zone-keys.ts';
 
-export interface ConfigureOptions {
+export interface ConfigureOptions extends Omit<GroupOptions, 'memoryOctets'> {
   /** All known directives in chain order. */
   readonly plugins: readonly (PluginDefinition | UnbuiltPlugin)[];
-  readonly services: Services;
-  readonly events: CoreEvents;
+  /** Octets of remembered replies for each listening address. */
+  readonly memoryOctets?: number;
   /** Port of keys that name none. */
   readonly defaultPort: number;
   /** Hosts of blocks without `bind`: [''] for all addresses. */
@@ -92,7 +91,7 @@ export const configure = (options: ConfigureOptions): Configuration => {
 };
 
 /** Puts together what is served on one address. */
-const groupBlocks = (blocks: readonly SetUpBlock[], { services, events }: ConfigureOptions): ConfiguredGroup[] => {
+const groupBlocks = (blocks: readonly SetUpBlock[], options: ConfigureOptions): ConfiguredGroup[] => {
   const byAddress = new Map<string, { address: ListenAddress; sites: Site[] }>();
   for (const { info, chain, hosts } of blocks) {
     for (const { zone, port } of info.keys) {
@@ -108,6 +107,6 @@ const groupBlocks = (blocks: readonly SetUpBlock[], { services, events }: Config
   return [...byAddress].map(([key, { address, sites }]) => ({
     address,
     zones: sites.map(({ zone }) => zone),
-    group: new ServerGroup(`dns://${key}`, sites, services, events),
+    group: new ServerGroup(`dns://${key}`, sites, { memoryOctets: MEMORY_OCTETS, ...options }),
   }));
 };

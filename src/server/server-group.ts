@@ -41,8 +41,16 @@ export interface CoreEvents {
 }
 
 const MAX_LOOKUP_DEPTH = 16;
-/** Octets of remembered replies per listening address. */
-const MEMORY_OCTETS = 16 * 1024 * 1024;
+/** Octets of remembered replies for each listening address, where nothing else is said. */
+export const MEMORY_OCTETS = 16 * 1024 * 1024;
+
+/** What a group needs besides its zones. */
+export interface GroupOptions {
+  readonly services: Services;
+  readonly events: CoreEvents;
+  /** 0: nothing is remembered. */
+  readonly memoryOctets: number;
+}
 
 /** All that is served on one listening address: its zones, and the memory of its replies. CoreDNS: `dnsserver.Server`. */
 export class ServerGroup implements ServerHandle {
@@ -57,7 +65,7 @@ export class ServerGroup implements ServerHandle {
   #inFlight = 0;
   #whenIdle: (() => void) | null = null;
 
-  constructor(label: string, sites: readonly Site[], services: Services, events: CoreEvents) {
+  constructor(label: string, sites: readonly Site[], { services, events, memoryOctets }: GroupOptions) {
     this.label = label;
     this.#zones = new Map(sites.map((site) => [site.zone, site]));
     this.#services = services;
@@ -67,7 +75,8 @@ export class ServerGroup implements ServerHandle {
     this.#takesAnyClass = names.has('chaos') || names.has('forward');
     this.#isDebug = sites.some(({ block }) => block.settings.isDebug);
     const { generations, clock, random } = services;
-    this.memory = names.has('view') ? null : new AnswerMemory({ generations, clock, random, maxOctets: MEMORY_OCTETS });
+    const isRemembering = memoryOctets > 0 && !names.has('view');
+    this.memory = isRemembering ? new AnswerMemory({ generations, clock, random, maxOctets: memoryOctets }) : null;
   }
 
   /** A remembered reply, counted and patched, or null: then `handle` it. */

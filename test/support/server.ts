@@ -19,6 +19,8 @@ export interface TestServerOptions {
   /** Kubernetes objects, written to a directory of manifests. */
   readonly objects?: readonly unknown[];
   readonly services?: Partial<Services>;
+  /** 0: no reply is remembered. */
+  readonly memoryOctets?: number;
 }
 
 /** A whole server in this process, on real sockets of 127.0.0.1. */
@@ -68,6 +70,7 @@ export const startServer = async (options: TestServerOptions): Promise<TestServe
     defaultPort: 0,
     defaultHosts: ['127.0.0.1'],
     fileName: 'Corefile',
+    ...(options.memoryOctets === undefined ? {} : { memoryOctets: options.memoryOctets }),
   });
   const clean = (): void => {
     if (place !== '') rmSync(place, { recursive: true, force: true });

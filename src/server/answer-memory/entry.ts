@@ -1,13 +1,16 @@
 import { HEADER_OCTETS } from '#dns/decode.ts';
 import { foldOctet, type MessageView } from '#dns/message-view.ts';
 import { findPatchPoints, type PatchPoints } from '#dns/patch.ts';
+import { RCODE } from '#dns/registry/rcodes.ts';
 import type { Provenance, RepeatedTally } from '#plugin/index.ts';
 
 /** A remembered reply: what it answers, its octets, and all that decides whether and how it may be sent again. */
 export class Entry {
   readonly hash: number;
   readonly variant: number;
-  /** Folded QNAME, type and class as they stand in a question. */
+  /** True where only the very spelling of `question` is answered. */
+  readonly isSpellingBound: boolean;
+  /** QNAME, folded unless `isSpellingBound`, type and class as they stand in a question. */
   readonly question: Uint8Array;
   /** The whole reply, not truncated. */
   readonly message: Buffer;
@@ -31,7 +34,8 @@ export class Entry {
   constructor(view: MessageView, message: Buffer, points: PatchPoints, provenance: Provenance) {
     this.hash = view.hash;
     this.variant = view.variant;
-    this.question = foldedQuestion(view);
+    this.isSpellingBound = provenance.isSpellingBound;
+    this.question = keyQuestion(view, provenance.isSpellingBound);
     this.message = message;
     this.points = points;
     this.bornAtMs = provenance.bornAtMs;
@@ -39,7 +43,9 @@ export class Entry {
     this.untilMs = provenance.repeatableUntilMs;
     this.slots = provenance.slots;
     this.seen = provenance.seen;
-    this.isRotated = provenance.isRotated && points.rotating.length > 0;
+    // `loadbalance` shuffles NOERROR replies only.
+    const isNoError = ((message[3] as number) & 15) === RCODE.NOERROR;
+    this.isRotated = provenance.isRotated && isNoError && points.rotating.length > 0;
     this.tallies = provenance.tallies;
     this.cost = OVERHEAD + message.length + this.question.length + 8 * (points.ttls.length + this.slots.length);
   }
@@ -49,9 +55,9 @@ export class Entry {
     const { question } = this;
     if (this.variant !== view.variant || question.length !== view.questionEnd - HEADER_OCTETS) return false;
     const { bytes } = view;
-    const name = view.nameEnd - HEADER_OCTETS;
-    for (let i = 0; i < name; i++) if (foldOctet(bytes[i + HEADER_OCTETS] as number) !== question[i]) return false;
-    for (let i = name; i < question.length; i++) if (bytes[i + HEADER_OCTETS] !== question[i]) return false;
+    const folds = this.isSpellingBound ? 0 : view.nameEnd - HEADER_OCTETS;
+    for (let i = 0; i < folds; i++) if (foldOctet(bytes[i + HEADER_OCTETS] as number) !== question[i]) return false;
+    for (let i = folds; i < question.length; i++) if (bytes[i + HEADER_OCTETS] !== question[i]) return false;
     return true;
   }
 }
@@ -59,8 +65,9 @@ export class Entry {
 /** Objects and buffers around the octets of an entry. */
 const OVERHEAD = 600;
 
-const foldedQuestion = (view: MessageView): Uint8Array => {
+const keyQuestion = (view: MessageView, isSpellingBound: boolean): Uint8Array => {
   const question = Uint8Array.from(view.bytes.subarray(HEADER_OCTETS, view.questionEnd));
+  if (isSpellingBound) return question;
   for (let i = 0; i < view.nameEnd - HEADER_OCTETS; i++) question[i] = foldOctet(question[i] as number);
   return question;
 };

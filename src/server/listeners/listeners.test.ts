@@ -41,8 +41,7 @@ const groupOf = (chain: (query: Query) => Reply | Promise<Reply>): ServerGroup =
         },
       },
     ],
-    testServices(),
-    { dropped: () => undefined, panic: () => undefined },
+    { services: testServices(), events: { dropped: () => undefined, panic: () => undefined }, memoryOctets: 100_000 },
   );
 
 const udp = async (chain: (query: Query) => Reply | Promise<Reply>, host = '127.0.0.1') => {

@@ -30,7 +30,7 @@ class UdpSink implements ReplySink {
 /** A peer that cannot be reached, or a socket that is closed by now, is the peer's loss and no fault of ours. */
 const sendTo = (socket: Socket, message: Buffer, port: number, address: string): void => {
   try {
-    socket.send(message, 0, message.length, port, address, ignoreSendError);
+    socket.send(message, 0, message.length, port, address);
   } catch (error) {
     if (
       (error as NodeJS.ErrnoException).code !== 'ERR_SOCKET_DGRAM_NOT_RUNNING' &&

@@ -28,7 +28,7 @@ describe('ClusterIPs', () => {
     const first = complete(all.join(''));
     const second = complete(all.reverse().join(''));
     expect(first.services).toEqual(second.services);
-    const ips = Object.values(specs(first)).map((spec) => String(spec?.clusterIP));
+    const ips = Object.values(specs(first)).map((spec) => String(asObject(spec).clusterIP));
     expect(new Set(ips).size).toBe(40);
     expect(ips.every((ip) => /^10\.(9[6-9]|10\d|11[01])\./.test(ip))).toBe(true);
   });

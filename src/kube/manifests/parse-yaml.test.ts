@@ -16,7 +16,7 @@ describe('parseYaml', () => {
   it('gives the other documents of a file when one is no YAML, and every such one as a fault with its own line', () => {
     const text = 'a: 1\n---\nb: [\n---\nc: 3\n---\n  d: "\n';
     expect(valuesOf(text)).toEqual([{ a: 1 }, { c: 3 }]);
-    expect(faultsOf(text).map((line) => line.slice(0, 10))).toEqual(['a.yaml:3:5', 'a.yaml:8:1']);
+    expect(faultsOf(text).map((line) => line.slice(0, 10))).toEqual(['a.yaml:3:5', 'a.yaml:7:7']);
   });
 
   it('takes a --- inside an indented text for the text that it is', () => {

@@ -23,78 +23,70 @@ const MAX_ALIASES = 1000;
 
 /** Reads YAML (and so JSON) of several documents. */
 export const parseYaml = (file: string, text: string): ParsedText => {
-  const whole: Part = { text, lineOffset: 0 };
-  const parsed = parsePart(file, whole);
-  if (!('position' in parsed)) return { documents: parsed, faults: [] };
-  const parts = splitDocuments(text);
   const documents: ManifestDocument[] = [];
   const faults: ManifestFault[] = [];
-  for (const part of parts) {
-    const result = parsePart(file, part);
+  for (const part of splitDocuments(file, text)) {
+    const result = parsePart(part);
     if ('position' in result) faults.push(result);
-    else documents.push(...result);
+    else for (const document of result) documents.push(document);
   }
-  // A fault that only the whole shows, such as directives without a document.
-  if (faults.length === 0) faults.push(parsed);
   return { documents, faults };
 };
 
+/** A stretch of a file that is parsed by itself. */
 interface Part {
+  readonly file: string;
   readonly text: string;
-  /** Lines of the file before this part. */
-  readonly lineOffset: number;
+  /** The whole file's text before this part. */
+  readonly before: string;
 }
 
-/** `---` in the first column begins a document wherever it stands, even inside a block scalar (YAML 1.2.2, section 9.1.2). */
-const splitDocuments = (text: string): Part[] => {
-  const parts: Part[] = [];
-  let lines: string[] = [];
-  let lineOffset = 0;
-  for (const [index, line] of text.split('\n').entries()) {
-    if (/^---(\s|$)/.test(line)) {
-      parts.push({ text: lines.join('\n'), lineOffset });
-      lines = [];
-      lineOffset = index;
-    }
-    lines.push(line);
-  }
-  parts.push({ text: lines.join('\n'), lineOffset });
-  return parts;
+/**
+ * `---` in the first column begins a document wherever it stands, even inside a block scalar (YAML 1.2.2, section 9.1.2). Each is parsed
+ * by itself: one that is no YAML does not spoil the others, and a large file's events are never all in memory. Directives and `...` belong
+ * to what is beyond a `---`, so a file that has them is one part.
+ */
+const splitDocuments = (file: string, text: string): Part[] => {
+  const starts = /^(%|\.\.\.)/m.test(text) ? [] : [...text.matchAll(/^---(?=\s|$)/gm)].map(({ index }) => index);
+  return [0, ...starts.filter((start) => start > 0)].map((start, index, all) => ({
+    file,
+    text: text.slice(start, all[index + 1]),
+    before: text.slice(0, start),
+  }));
 };
 
-const parsePart = (file: string, part: Part): ManifestDocument[] | ManifestFault => {
+const parsePart = (part: Part): ManifestDocument[] | ManifestFault => {
   try {
     const events = parseEvents(part.text, { maxDepth: MAX_DEPTH });
     const values = constructFromEvents(events, { source: part.text, schema: SCHEMA, maxAliases: MAX_ALIASES });
-    return values.map((value, index) => ({ value, at: (path) => positionOf(file, part, index, path) }));
+    return values.map((value, index) => ({ value, at: (path) => positionOf(part, index, path) }));
   } catch (error) {
-    return syntaxFault(file, part, error);
+    return syntaxFault(part, error);
   }
 };
 
 /** The events are not kept: they weigh more than the text, and few files have faults. */
-const positionOf = (file: string, part: Part, index: number, path: Path): Position => {
+const positionOf = (part: Part, index: number, path: Path): Position => {
   const events: Event[] = parseEvents(part.text, { maxDepth: MAX_DEPTH });
-  return positionAt(file, part, locate(part.text, events, index, path));
+  const inPart = part.text.slice(0, locate(part.text, events, index, path));
+  const lineStart = inPart.lastIndexOf('\n') + 1;
+  return { file: part.file, line: lineOf(part, inPart), column: inPart.length - lineStart + 1 };
 };
 
-const positionAt = (file: string, part: Part, offset: number): Position => {
-  const before = part.text.slice(0, offset);
-  const lineStart = before.lastIndexOf('\n') + 1;
-  const line = before.split('\n').length;
-  return { file, line: part.lineOffset + line, column: offset - lineStart + 1 };
-};
+/** Which line of the file comes after so much of a part. */
+const lineOf = (part: Part, inPart: string): number => part.before.split('\n').length + inPart.split('\n').length - 1;
 
-const syntaxFault = (file: string, part: Part, error: unknown): ManifestFault => {
+const syntaxFault = (part: Part, error: unknown): ManifestFault => {
   const mark = error instanceof YAMLException ? error.mark : undefined;
   const reason = error instanceof YAMLException ? error.reason : String(error);
   const line = mark?.line ?? 0;
-  const lines = part.text.split('\n');
+  // What is missing at the end is missing on the last line that has something.
+  const lines = part.text.trimEnd().split('\n');
+  const end = { line: lines.length - 1, column: lines.at(-1)?.length ?? 0 };
   const mend = mendOf(lines, line);
-  const at = mend?.line ?? Math.min(line, lines.length - 1);
-  const column = mend?.column ?? mark?.column ?? 0;
+  const { line: at, column } = mend ?? (line > end.line ? end : { line, column: mark?.column ?? 0 });
   return {
-    position: { file, line: part.lineOffset + at + 1, column: column + 1 },
+    position: { file: part.file, line: lineOf(part, '') + at, column: column + 1 },
     message: `not YAML: ${mend?.text ?? reason}${quote(lines[at])}`,
   };
 };

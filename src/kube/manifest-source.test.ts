@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import {
   mkdirSync,
@@ -208,6 +209,12 @@ describe('ManifestSource', () => {
       `warning manifests: ${join(directory, 'huge.yaml')}: 10485760 bytes are more than the 8388608 that a manifest may have: split the file`,
     ]);
     expect(ipOf('web')).toBe('10.96.0.2');
+  });
+
+  it('reads past a pipe, which would never end', () => {
+    execFileSync('mkfifo', [join(directory, 'pipe.yaml')]);
+    write('web.yaml', service('web', '10.96.0.2'));
+    expect(run().ipOf('web')).toBe('10.96.0.2');
   });
 
   it('reads several directories as one cluster', () => {

@@ -319,6 +319,23 @@ describe('limits and life', () => {
     expect(running.forwarders[0]?.active).toBe(0);
   });
 
+  it('stop gives back every socket and timer, with health checks and queries under way', async () => {
+    const fake = await FakeUpstream.open((asked) => {
+      if (asked.message.questions[0]?.type === 1) answerA(asked);
+    });
+    const refusing = await deadAddress();
+    const running = await runStanza(`forward . ${fake.address} ${refusing} {\npolicy round_robin\nhealth_check 1ms\n}`);
+    const transports = ['udp', 'tcp'] as const;
+    const asked = Array.from({ length: 60 }, (_, i) =>
+      running.ask(`n${i}.example.`, { transport: transports[i % 2] as (typeof transports)[number] }),
+    );
+    expect((await Promise.all(asked)).every(({ rcode }) => rcode === RCODE.NOERROR)).toBe(true);
+    await running.stop();
+    await fake.close();
+    const sockets = (): string[] => process.getActiveResourcesInfo().filter((name) => /UDP|TCP|TLS/.test(name));
+    await vi.waitFor(() => expect(sockets()).toEqual([]));
+  });
+
   it('with -manifests answers SERVFAIL until the resolv.conf is there', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'forward-'));
     closing.push(() => rmSync(folder, { recursive: true }));

@@ -122,21 +122,33 @@ describe('faults', () => {
   });
 
   it('name the brace that is not closed', () => {
-    expect(parse('a {\n foo {\n x\n}\n').faults.list[0]?.hint).toBe("the '{' at Corefile:1:3 is not closed: add '}'");
+    expect(parse('a {\n foo {\n x\n}\n bar\n').faults.list[0]?.hint).toBe(
+      "the '{' at Corefile:1:3 is not closed: add '}'",
+    );
     expect(parse('a {\n foo "x\n}\n').faults.list[0]?.hint).toBe(`the '"' at Corefile:2:6 is not closed`);
   });
 
   it('go on at the block that follows a missing brace', () => {
-    const { corefile, faults } = parse('a {\n foo {\n  x\n\nb {\n bar }\n}\nc {\n baz\n');
+    const { corefile, faults } = parse('a {\n foo {\n  x\n\nb.c {\n bar }\n}\nc. {\n baz\n');
     expect(faults.list.map(({ message, token }) => `${token?.line} ${message}`)).toEqual([
-      "5 Syntax error: Unexpected token 'b', expecting '}'",
+      "5 Syntax error: Unexpected token 'b.c', expecting '}'",
       "6 Error during parsing: Unexpected '}' because no matching opening brace",
       "9 Syntax error: Unexpected token 'baz', expecting '}'",
     ]);
     expect(treeOf(corefile)).toEqual([
       [['a'], {}],
-      [['b'], { bar: [['bar']] }],
-      [['c'], { baz: [['baz']] }],
+      [['b.c'], { bar: [['bar']] }],
+      [['c.'], { baz: [['baz']] }],
+    ]);
+  });
+
+  it('accept a block that is open where the file ends in another closing brace, as CoreDNS does, with a warning', () => {
+    const { corefile, faults } = parse('a {\n foo {\n  x\n }\n');
+    expect(treeOf(corefile)).toEqual([[['a'], { foo: [['foo', [['x']]]] }]]);
+    expect(faults.list).toEqual([]);
+    expect(faults.warnings[0]?.message).toContain("the '{' at Corefile:1:3 is not closed");
+    expect(messages('a {\n foo\nb.c {\n bar\n}\n')).toEqual([
+      "3:1 Syntax error: Unexpected token 'b.c', expecting '}'",
     ]);
   });
 

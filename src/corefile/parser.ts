@@ -37,6 +37,17 @@ export const parseCorefile = (
 /** Blocks that are begun again where a closing brace seems to be missing; a bound, because each reads up to the end. */
 const MAX_RESTARTS = 20;
 
+const UNEXPECTED_EOF = 'Error during parsing: Unexpected EOF';
+
+/** A next block with the number of directives that are whole before it. */
+interface RestartPoint {
+  readonly at: NextBlock;
+  readonly complete: number;
+}
+
+const restartPoint = (at: NextBlock | null, complete: number): RestartPoint | null =>
+  at === null ? null : { at, complete };
+
 class Parser {
   readonly #state: ParseState;
   readonly #stream: TokenStream;
@@ -132,8 +143,8 @@ class Parser {
   #contents(keys: readonly Token[], brace: Token | null): Block {
     const occurrences: Occurrence[] = [];
     const openBlocks = brace === null ? 0 : 1;
-    let nextBlock: NextBlock | null = null;
-    let complete = 0;
+    let nextBlock: RestartPoint | null = null;
+    let nextWithin: RestartPoint | null = null;
     let strayBraces = 0;
     for (let next = this.#stream.peek(); next !== null; next = this.#stream.peek()) {
       if (next.text === '}') {
@@ -148,20 +159,25 @@ class Parser {
         strayBraces++;
       } else if (next.text === 'import') this.#state.imports.expand(this.#stream);
       else if (!skipSlashComment(this.#stream, this.#faults)) {
-        nextBlock ??= nextBlockAt(this.#stream, occurrences[0]?.name, brace, this.#faults);
+        const complete = occurrences.length;
+        nextBlock ??= restartPoint(nextBlockAt(this.#stream, occurrences[0]?.name, brace, this.#faults), complete);
         const parser = new DirectiveParser(this.#state, openBlocks + strayBraces);
         occurrences.push(parser.read());
-        nextBlock ??= brace === null ? null : parser.nextBlock;
-        if (nextBlock === null) complete = occurrences.length;
+        nextWithin ??= restartPoint(parser.nextBlock, complete);
         if (this.#closesOnLine(openBlocks)) return blockOf(keys, occurrences);
       }
     }
     if (brace === null) return blockOf(keys, occurrences);
-    if (nextBlock !== null && this.#restarts++ < MAX_RESTARTS) {
-      this.#restartAt(nextBlock);
-      return blockOf(keys, occurrences.slice(0, complete));
+    const isOpenWithin = this.#faults.list.at(-1)?.message === UNEXPECTED_EOF;
+    const isTaken = this.#stream.previous?.text === '}' && !isOpenWithin;
+    const restart = isTaken ? nextBlock : (nextWithin ?? nextBlock);
+    if (restart !== null && this.#restarts++ < MAX_RESTARTS) {
+      this.#restartAt(restart.at);
+      return blockOf(keys, occurrences.slice(0, restart.complete));
     }
-    if (this.#faults.list.at(-1)?.message !== 'Error during parsing: Unexpected EOF') this.#unclosed(brace);
+    // CoreDNS looks only at the last word of the file, whatever it closes (caddyfile/parse.go).
+    if (isTaken) this.#faults.warn(`${unclosedHint(brace)}; CoreDNS takes the last '}' of the file for its end`, brace);
+    else if (!isOpenWithin) this.#unclosed(brace);
     return blockOf(keys, occurrences);
   }
 

@@ -55,7 +55,10 @@ export interface NextBlock {
   readonly warnings: number;
 }
 
-/** Notes the next line where it begins in the first column below indented ones: keys of a next block, as people lay them out. */
+/**
+ * Notes the next line where it begins in the first column below indented ones and looks like a zone or a snippet, which no directive
+ * does: keys of a next block, as people lay them out.
+ */
 export const nextBlockAt = (
   stream: TokenStream,
   first: Token | undefined,
@@ -65,5 +68,6 @@ export const nextBlockAt = (
   const token = stream.peek();
   if (token === null || brace === null || first === undefined) return null;
   if (token.column > 1 || token.via !== null || first.column === 1 || !stream.isAtLineStart) return null;
+  if (!/[.:/]|^\(/.test(token.text)) return null;
   return { token, brace, mark: stream.mark(), faults: faults.list.length, warnings: faults.warnings.length };
 };

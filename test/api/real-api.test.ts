@@ -2,11 +2,13 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '#kube/api/clock.ts';
 import { FaultProxy } from '#test/fault-proxy.ts';
 import { type SourceUnderTest, startSource } from '#test/source-under-test.ts';
-import { startTestbed } from '#test/testbed.ts';
+import { startTestbed, type Testbed } from '#test/testbed.ts';
 import { until } from '#test/until.ts';
 
-const testbed = await startTestbed();
-const reason = 'skip' in testbed ? testbed.skip : '';
+const started = await startTestbed();
+const reason = 'skip' in started ? started.skip : '';
+/** Only touched where it is there: the tests below are declared all the same, so that they are counted. */
+const testbed = started as Testbed;
 if (reason !== '') console.warn(`SKIPPED: the tests with a real API server: ${reason}`);
 
 const service = (name: string, clusterIP: string, port = 80): string =>
@@ -17,8 +19,7 @@ const service = (name: string, clusterIP: string, port = 80): string =>
     spec: { clusterIP, ports: [{ name: 'http', port }] },
   });
 
-describe.skipIf('skip' in testbed)(`a real API server${reason === '' ? '' : ` (skipped: ${reason})`}`, () => {
-  if ('skip' in testbed) return;
+describe.skipIf(reason !== '')(`a real API server${reason === '' ? '' : ` (skipped: ${reason})`}`, () => {
   let running: SourceUnderTest | null = null;
   let proxy: FaultProxy | null = null;
 

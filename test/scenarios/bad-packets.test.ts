@@ -1,6 +1,8 @@
 /** Messages that are wrong, or only odd, sent to a whole server: each has its reply or none, and the server goes on answering. */
+import { createSocket } from 'node:dgram';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeMessage, FLAG, WireFault } from '#dns/decode.ts';
 import { rcodeName } from '#dns/registry/rcodes.ts';
@@ -26,7 +28,7 @@ describe('a server given odd messages', () => {
   let server: TestServer;
 
   beforeAll(async () => {
-    server = await startServer({ corefile: '. {\n whoami\n}\n' });
+    server = await startServer({ corefile: '. {\n errors\n whoami\n}\n' });
   });
   afterAll(() => server?.stop());
 
@@ -44,6 +46,26 @@ describe('a server given odd messages', () => {
       await expectAnswering();
     },
   );
+
+  it('goes on answering through thousands of changed messages', async () => {
+    const change = fc.record({ at: fc.nat(60), cut: fc.nat(4), noise: fc.uint8Array({ maxLength: 4 }) });
+    const seed = fc.constantFrom(...cases.map(({ bytes }) => bytes));
+    const messages = fc
+      .sample(fc.tuple(seed, fc.array(change, { maxLength: 4 })), 3_000)
+      .map(([start, changes]) =>
+        changes.reduce(
+          (message, { at, cut, noise }) => Buffer.concat([message.subarray(0, at), noise, message.subarray(at + cut)]),
+          start,
+        ),
+      );
+    const socket = createSocket('udp4');
+    for (const [index, message] of messages.entries()) {
+      socket.send(message, server.port, server.address);
+      if (index % 100 === 99) await expectAnswering();
+    }
+    socket.close();
+    expect(server.logLines.filter((line) => /panic|fatal/i.test(line))).toEqual([]);
+  });
 
   it.each(cases.filter(({ expected }) => expected === 'none'))('is silent on $title', async ({ bytes }) => {
     // What is sent after it is answered first: there is nothing to wait for.

@@ -7,7 +7,10 @@ export const bannerText = (configuration: Configuration): string =>
   configuration.groups
     .flatMap(({ address, zones }) => {
       const place = `${address.port}${address.host === '' ? '' : ` on ${address.host}`}`;
-      return [...zones].map(textFromName).sort().flatMap((zone) => [...zoneWarnings(zone), `${zone}:${place}`]);
+      return [...zones]
+        .map(textFromName)
+        .sort()
+        .flatMap((zone) => [...zoneWarnings(zone), `${zone}:${place}`]);
     })
     .map((line) => `${line}\n`)
     .join('');

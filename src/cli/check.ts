@@ -7,7 +7,7 @@ import { configure } from '#server/configuration.ts';
 import { findCorefile } from './corefile-text.ts';
 import { UsageError } from './flags.ts';
 import type { CliIo } from './io.ts';
-import { VERSION } from './version.ts';
+import { REVISION, VERSION } from './version.ts';
 
 /** Services for a configuration that is only read: what it logs goes nowhere and nothing may be started. */
 const idleServices = (): Services => ({
@@ -20,6 +20,7 @@ const idleServices = (): Services => ({
   manifestDirectories: [],
   isLenient: false,
   version: VERSION,
+  revision: REVISION,
   configuration: { file: null, read: async () => '' },
   reload: async () => null,
   fatal: () => undefined,

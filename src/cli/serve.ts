@@ -12,7 +12,7 @@ import { readServeFlags, type ServeFlags } from './flags.ts';
 import type { CliIo } from './io.ts';
 import { onSignals } from './signals.ts';
 import { tryText } from './try-text.ts';
-import { VERSION, versionText } from './version.ts';
+import { REVISION, VERSION, versionText } from './version.ts';
 
 /** With a directory of manifests the server is for this machine alone, unless `bind` says otherwise. */
 const LOOPBACK = ['127.0.0.1', '::1'];
@@ -41,11 +41,17 @@ export const runServe = async (args: readonly string[], io: CliIo): Promise<numb
 
 const pluginList = (): string => {
   const names = PLUGINS.filter((plugin) => !('unbuilt' in plugin)).map(({ name }) => `dns.${name}`);
-  return `Server types:\n  dns\n\nOther plugins:\n${names.sort().map((name) => `  ${name}\n`).join('')}`;
+  return `Server types:\n  dns\n\nOther plugins:\n${names
+    .sort()
+    .map((name) => `  ${name}\n`)
+    .join('')}`;
 };
 
 const serve = async (flags: ServeFlags, corefile: CorefileText, io: CliIo): Promise<number> => {
-  const sink: LogSink = flags.logFormat === 'json' ? await (await import('#log/json-sink.ts')).createJsonSink() : (await import('#log/text-sink.ts')).createTextSink();
+  const sink: LogSink =
+    flags.logFormat === 'json'
+      ? await (await import('#log/json-sink.ts')).createJsonSink()
+      : (await import('#log/text-sink.ts')).createTextSink();
   const log = new Log(sink);
   let finish: (exitCode: number) => void = () => undefined;
   const finished = new Promise<number>((resolve) => {
@@ -63,6 +69,7 @@ const serve = async (flags: ServeFlags, corefile: CorefileText, io: CliIo): Prom
     manifestDirectories: flags.manifests,
     isLenient: flags.manifests.length > 0,
     version: VERSION,
+    revision: REVISION,
     configuration: { file: corefile.file, read: corefile.read },
     reload: () => server.reload(),
     fatal: (message) => {
@@ -83,7 +90,14 @@ const serve = async (flags: ServeFlags, corefile: CorefileText, io: CliIo): Prom
     if (flags.pidfile !== '') writeFileSync(flags.pidfile, `${process.pid}\n`);
     await sink.flush();
     if (!flags.quiet) io.stdout(bannerText(configuration) + versionText());
-    if (!flags.quiet && services.isLenient) io.stdout(await tryText(flags.manifests, configuration.corefile, server.listening[0] ?? { host: '127.0.0.1', port: flags.port }));
+    if (!flags.quiet && services.isLenient)
+      io.stdout(
+        await tryText(
+          flags.manifests,
+          configuration.corefile,
+          server.listening[0] ?? { host: '127.0.0.1', port: flags.port },
+        ),
+      );
   } catch (error) {
     await sink.flush();
     io.stderr(`${(error as Error).message}\n`);

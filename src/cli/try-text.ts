@@ -43,7 +43,10 @@ function* questions(services: readonly Service[], zone: string): Generator<strin
   const nameOf = ({ name, namespace }: Service): string => `${name}.${namespace}.svc.${zone}`;
   const isHeadless = ({ clusterIPs }: Service): boolean => clusterIPs[0] === 'None';
   const own = services.filter(({ namespace }) => namespace === 'default');
-  const plain = own.find((service) => service.name !== 'kubernetes' && service.type === 'ClusterIP' && !isHeadless(service));
+  const plain = own.find(
+    ({ name, type, clusterIPs }) =>
+      name !== 'kubernetes' && type === 'ClusterIP' && clusterIPs.length === 1 && clusterIPs[0] !== 'None',
+  );
   if (plain) yield `${nameOf(plain)} A`;
   const headless = own.find(isHeadless);
   if (headless) yield `${nameOf(headless)} A`;

@@ -28,6 +28,8 @@ export interface Services {
   readonly isLenient: boolean;
   /** Program name and version, for build_info, chaos and the User-Agent. */
   readonly version: string;
+  /** Commit it was built from, '' where that is not known. */
+  readonly revision: string;
   /** Reads the Corefile again; null where it came from standard input or is the built-in one. */
   readonly configuration: { readonly file: string | null; read(): Promise<string> };
   /** Asks for a reload with this reason; resolves to null where it worked, else to why not. The old configuration then goes on. */

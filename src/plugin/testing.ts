@@ -35,6 +35,7 @@ export const testServices = (changed: Partial<Services> = {}): Services => ({
   manifestDirectories: [],
   isLenient: false,
   version: 'test',
+  revision: '',
   configuration: { file: null, read: async () => '' },
   reload: async () => null,
   fatal: (message) => {

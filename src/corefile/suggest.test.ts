@@ -10,6 +10,7 @@ describe('did you mean', () => {
     ['catche', 'cache'],
     ['lgo', 'log'],
     ['host', 'hosts'],
+    ['kube', 'kubernetes'],
   ])('%s: %s', (word, meant) => {
     expect(suggestion(word, known)).toBe(`did you mean "${meant}"?`);
   });

@@ -4,9 +4,12 @@ export const suggestion = (word: string, known: readonly string[]): string | und
   return near === null ? undefined : `did you mean "${near}"?`;
 };
 
-/** The known word fewest edits away from `word`, at most one edit in three letters; the first of equals; null where none is. */
+/**
+ * The known word fewest edits away from `word`, at most one edit in three letters, else one that begins with it; the first of equals;
+ * null where none is.
+ */
 export const nearestWord = (word: string, known: readonly string[]): string | null => {
-  const most = Math.min(3, Math.floor(word.length / 3) + (word.length === 2 ? 1 : 0));
+  const most = Math.min(3, Math.round(word.length / 3));
   let best: string | null = null;
   let bestDistance = most + 1;
   for (const candidate of known) {
@@ -17,7 +20,8 @@ export const nearestWord = (word: string, known: readonly string[]): string | nu
       bestDistance = distance;
     }
   }
-  return best;
+  if (best !== null || word.length < 3) return best;
+  return known.find((candidate) => candidate.startsWith(word)) ?? null;
 };
 
 /** Insertions, deletions, replacements and swaps of neighbours that turn one word into the other. */

@@ -30,7 +30,7 @@ export class MetricsEndpoint {
   }
 
   async start(): Promise<void> {
-    const { metrics, shared, isLenient, log, version } = this.#services;
+    const { metrics, shared, isLenient, log, revision, version } = this.#services;
     const { address, webConfigFile, hasRuntimeMetrics } = this.#options;
     declareAlways(metrics);
     declareProcess(metrics);
@@ -41,7 +41,7 @@ export class MetricsEndpoint {
         help: 'Always 1; its labels tell version and runtime.',
         labels: ['version', 'revision', 'goversion'],
       })
-      .at(version, '', `node${process.version}`)
+      .at(version, revision, `node${process.version}`)
       .set(1);
     this.#exposePlugins(metrics);
     const ownLog = log.plugin('prometheus');

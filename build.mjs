@@ -14,6 +14,25 @@ const revision = () => {
   }
 };
 
+/**
+ * Of client-node only KubeConfig is used. Its generated API client and its fetch are reached by nothing that runs, and cost 1 MB of bundle and 11 MB of
+ * resident memory; they are replaced by nothing.
+ */
+const leanClientNode = {
+  name: 'lean-client-node',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^\.\/gen\/index\.js$/ }, ({ importer }) =>
+      /client-node[\\/]dist[\\/]config\.js$/.test(importer) ? { path: 'gen', namespace: 'unused' } : null,
+    );
+    onResolve({ filter: /^node-fetch$/ }, ({ importer }) =>
+      /client-node[\\/]/.test(importer) ? { path: 'node-fetch', namespace: 'unused' } : null,
+    );
+    onLoad({ filter: /.*/, namespace: 'unused' }, () => ({
+      contents: 'export const createConfiguration = undefined, ServerConfiguration = undefined, Headers = undefined;',
+    }));
+  },
+};
+
 rmSync('dist', { recursive: true, force: true });
 await build({
   entryPoints: { 'cluster-dns': 'src/cli/main.ts', plugin: 'src/plugin/index.ts' },
@@ -30,6 +49,7 @@ await build({
   banner: {
     js: "import { createRequire as createRequireForBundle } from 'node:module'; const require = createRequireForBundle(import.meta.url);",
   },
+  plugins: [leanClientNode],
   logLevel: 'warning',
 });
 chmodSync('dist/cluster-dns.js', 0o755);

@@ -14,6 +14,9 @@ const readJustified = (): { files: Set<string>; reasons: Set<string> } => {
   const [files, reasons] = readFileSync(join(HERE, 'not-applicable.md'), 'utf8').split('## Rows');
   const rowsOf = (text = ''): string[][] =>
     [...text.matchAll(/^\| (`.+?`) \| (\S.*) \|$/gm)].map(([, cell]) => (cell as string).slice(1, -1).split('`, `'));
+  const listed = [...rowsOf(files).flat(), ...rowsOf(reasons).flat()];
+  const repeated = listed.filter((entry, index) => listed.indexOf(entry) !== index);
+  if (repeated.length > 0) throw new Error(`not-applicable.md lists more than once: ${repeated.join(', ')}`);
   return { files: new Set(rowsOf(files).flat()), reasons: new Set(rowsOf(reasons).flat()) };
 };
 

@@ -58,7 +58,7 @@ export const startServer = async (options: TestServerOptions): Promise<TestServe
     manifestDirectories: manifests === '' ? [] : [manifests],
     isLenient: true,
     version: 'test',
-  revision: '',
+    revision: '',
     configuration: { file: 'Corefile', read: async () => text },
     reload: () => server.reload(),
     fatal: (message) => void sink.write('fatal', '', message),

@@ -1,11 +1,12 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { exists, lacks, run } from './command.ts';
 
 /**
  * A real API server on etcd, on 127.0.0.1. It comes from `../shared/testbed` beside this project, is built with Go
@@ -70,7 +71,7 @@ export const startTestbed = async (flags = ''): Promise<Testbed | NoTestbed> => 
     return { skip: `the API server did not start: ${(error as Error).message}` };
   }
   const kubectl = (args: readonly string[], stdin = ''): Promise<string> =>
-    run('kubectl', ['--kubeconfig', kubeconfig, ...args], { env: process.env, stdin });
+    run('kubectl', ['--kubeconfig', kubeconfig, ...args], { stdin });
   return {
     kubeconfig,
     https: `https://127.0.0.1:${port}`,
@@ -119,7 +120,7 @@ const build = async (folder: string, seconds: number): Promise<void> => {
   const workshop = await mkdtemp(`${folder}-`);
   try {
     await cp(SOURCE, workshop, { recursive: true });
-    await run('chmod', ['-R', 'u+w', workshop], { env: process.env });
+    await run('chmod', ['-R', 'u+w', workshop]);
     await mkdir(join(workshop, 'bin'), { recursive: true });
     // build.sh fetches etcd 3.6 unless it is there; the tests use the etcd that is installed.
     await writeFile(join(workshop, 'bin', 'etcd36'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
@@ -152,49 +153,6 @@ const onlyOne = async (lock: string, seconds: number, work: () => Promise<Built>
   } finally {
     await rmdir(lock);
   }
-};
-
-interface RunOptions {
-  readonly env: NodeJS.ProcessEnv;
-  readonly stdin?: string;
-  readonly timeoutMs?: number;
-}
-
-/** Runs a command; gives its output, or rejects with the last line that it said. */
-const run = (command: string, args: readonly string[], options: RunOptions): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const child = spawn(command, args, { env: options.env, stdio: ['pipe', 'pipe', 'pipe'] });
-    let output = '';
-    let said = '';
-    const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 60_000);
-    child.stdout.on('data', (part: Buffer) => {
-      output += part.toString();
-    });
-    child.stderr.on('data', (part: Buffer) => {
-      said += part.toString();
-    });
-    child.stdin.on('error', () => undefined);
-    child.stdin.end(options.stdin ?? '');
-    child.on('error', reject);
-    child.on('close', (code, signal) => {
-      clearTimeout(timer);
-      if (code === 0) return resolve(output + said);
-      const last = said.trim().split('\n').at(-1) ?? '';
-      reject(new Error(`${command} ${args[0] ?? ''}: ${last || signal || `exit code ${code}`}`));
-    });
-  });
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
-
-/** The command's name where it is not installed, else ''. */
-const lacks = async (command: string): Promise<string> => {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  const found = await Promise.all(folders.map((folder) => exists(join(folder, command))));
-  return found.includes(true) ? '' : command;
 };
 
 /** Changes when the source does. */

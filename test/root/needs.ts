@@ -1,0 +1,20 @@
+import { lacks } from '#test/command.ts';
+
+/** What of this a machine lacks, as a reason to skip, which is printed; '' where all is there. `root` means the user. */
+export const missing = async (title: string, needs: readonly string[]): Promise<string> => {
+  const commands = needs.filter((need) => need !== 'root');
+  const absent = (await Promise.all(commands.map(lacks))).filter((name) => name !== '');
+  const reasons = absent.length > 0 ? [`${absent.join(', ')} not installed`] : [];
+  if (needs.includes('root') && process.getuid?.() !== 0) reasons.push('not root');
+  return skipped(title, reasons.join('; '));
+};
+
+/** Prints why tests are skipped, if they are, and gives the reason back. */
+export const skipped = (title: string, reason: string): string => {
+  if (reason !== '') console.warn(`SKIPPED: ${title}: ${reason}`);
+  return reason;
+};
+
+/** A title that tells why it is skipped. */
+export const titled = (title: string, reason: string): string =>
+  reason === '' ? title : `${title} (skipped: ${reason})`;

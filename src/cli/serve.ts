@@ -77,10 +77,11 @@ const serve = async (flags: ServeFlags, corefile: CorefileText, io: CliIo): Prom
       finish(1);
     },
   };
+  const events = dnsEvents(metrics);
   const server = new DnsServer({
     plugins: PLUGINS,
     services,
-    events: dnsEvents(services.metrics),
+    events,
     defaultPort: flags.port,
     defaultHosts: services.isLenient ? LOOPBACK : EVERYWHERE,
     fileName: corefile.name,
@@ -105,6 +106,13 @@ const serve = async (flags: ServeFlags, corefile: CorefileText, io: CliIo): Prom
     return 1;
   }
   const untie = onSignals(server, log, finish);
+  // Work in the background that failed without anyone waiting for it is a plugin's crash like any other: counted, logged, survived.
+  process.on('unhandledRejection', (reason) => {
+    events.panic();
+    log.error(
+      `Recovered from panic in background: ${reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)}`,
+    );
+  });
   const exitCode = await finished;
   untie();
   await server.stop(false);

@@ -16,7 +16,7 @@ export const onSignals = (server: DnsServer, log: Log, finish: (exitCode: number
   const handlers: readonly (readonly [NodeJS.Signals, () => void])[] = [
     ['SIGTERM', () => stop('SIGTERM: Shutting down servers then terminating', true)],
     ['SIGINT', () => (isStopping ? process.exit(2) : stop('SIGINT: Shutting down', false))],
-    ['SIGQUIT', () => process.exit(0)],
+    ['SIGQUIT', () => void quit(log)],
     ['SIGUSR1', () => void reload(server, log)],
     ['SIGUSR2', () => undefined],
     ['SIGHUP', () => undefined],
@@ -25,6 +25,12 @@ export const onSignals = (server: DnsServer, log: Log, finish: (exitCode: number
   return () => {
     for (const [signal, handler] of handlers) process.off(signal, handler);
   };
+};
+
+const quit = async (log: Log): Promise<void> => {
+  log.info('SIGQUIT: Quitting process immediately');
+  await log.flush();
+  process.exit(0);
 };
 
 const reload = async (server: DnsServer, log: Log): Promise<void> => {

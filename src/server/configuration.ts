@@ -67,6 +67,7 @@ export const configure = (options: ConfigureOptions): Configuration => {
       settings: { listenHosts: [], isDebug: false },
       instances: running,
       index,
+      corefile,
     };
     const layers: Layer[] = [];
     for (const { definition, directive } of resolved) {
@@ -80,8 +81,11 @@ export const configure = (options: ConfigureOptions): Configuration => {
         layers.push({ name: definition.name, handle: instance.handle, isRepeatable: definition.isRepeatable ?? false });
     }
     const chain = layers.length === 0 ? null : composeChain(layers);
-    const { listenHosts } = info.settings;
-    return { info, chain, hosts: listenHosts.length > 0 ? listenHosts : options.defaultHosts };
+    // Loopback in place of all addresses is as if it stood in the file: what names a listening address goes by `listenHosts`.
+    const { settings } = info;
+    if (settings.listenHosts.length === 0 && !options.defaultHosts.includes(''))
+      settings.listenHosts = [...options.defaultHosts];
+    return { info, chain, hosts: settings.listenHosts.length > 0 ? settings.listenHosts : options.defaultHosts };
   });
   findOverlaps(
     blocks.map(({ info, hosts }, i) => ({ keys: info.keys, hosts, token: corefile.blocks[i]?.keys[0] ?? null })),

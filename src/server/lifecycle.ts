@@ -10,9 +10,15 @@ export interface ServerOptions extends Omit<ConfigureOptions, 'file' | 'text'> {
   readonly fileName: string;
 }
 
-/** A Corefile with faults; the message has all of them, each with its place. */
+/** A Corefile with faults; the message has all of them, each with its place and its line. */
 export class ConfigurationError extends Error {
   readonly code = 'corefile-invalid';
+  /** A line for each fault, for the log. */
+  readonly lines: readonly string[];
+  constructor(text: string, lines: readonly string[]) {
+    super(text);
+    this.lines = lines;
+  }
 }
 
 /**
@@ -50,11 +56,18 @@ export class DnsServer {
   reload(): Promise<Error | null> {
     const reloaded = this.#reloading.then(async () => {
       if (this.#isStopping) return new Error('the server is stopping');
+      const { log } = this.#options.services;
+      log.info('Reloading');
       try {
         await this.#replace(await this.#configure());
+        log.info('Reloading complete');
         return null;
       } catch (error) {
-        return error instanceof Error ? error : new Error(String(error));
+        const lines =
+          error instanceof ConfigurationError ? error.lines : [error instanceof Error ? error.message : String(error)];
+        for (const line of lines) log.error(`Restart failed: ${line}`);
+        // The words are those of CoreDNS (caddy), for whoever searches the log for them.
+        return new Error(`starting with listener file descriptors: ${lines.join('; ')}`, { cause: error });
       }
     });
     this.#reloading = reloaded;
@@ -80,7 +93,8 @@ export class DnsServer {
     const configuration = configure({ ...this.#options, file: services.configuration.file ?? fileName, text });
     const { faults, sources } = configuration;
     for (const warning of faults.warnings) services.log.warning(faultLine(warning));
-    if (faults.list.length > 0) throw new ConfigurationError(faultsText(faults.list, sources).trimEnd());
+    if (faults.list.length > 0)
+      throw new ConfigurationError(faultsText(faults.list, sources).trimEnd(), faults.list.map(faultLine));
     return configuration;
   }
 

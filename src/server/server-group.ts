@@ -62,6 +62,7 @@ export class ServerGroup implements ServerHandle {
   readonly #view: MessageView;
   readonly #takesAnyClass: boolean;
   readonly #isDebug: boolean;
+  readonly #isStackLogged: boolean;
   #inFlight = 0;
   #whenIdle: (() => void) | null = null;
 
@@ -73,6 +74,7 @@ export class ServerGroup implements ServerHandle {
     this.#view = new MessageView(Math.floor(services.random() * 0x1_0000_0000));
     const names = new Set(sites.flatMap(({ block }) => block.pluginNames));
     this.#takesAnyClass = names.has('chaos') || names.has('forward');
+    this.#isStackLogged = sites.some(({ block }) => block.settings.isStackLogged);
     this.#isDebug = sites.some(({ block }) => block.settings.isDebug);
     const { generations, clock, random } = services;
     const isRemembering = memoryOctets > 0 && !names.has('view');
@@ -203,7 +205,7 @@ export class ServerGroup implements ServerHandle {
         throw error;
       });
     }
-    const text = error instanceof Error ? error.message : String(error);
+    const text = error instanceof Error ? (this.#isStackLogged && error.stack) || error.message : String(error);
     this.#services.log.error(`Recovered from panic in server: "${this.label}" ${text}`);
     this.#events.panic();
     query.provenance.forbid();

@@ -44,3 +44,12 @@ const section = (text: string, name: string): string[] => {
 /** The part of records behind owner, TTL, class and type, sorted. */
 export const dataOf = (records: readonly string[]): string[] =>
   records.map((record) => record.split(' ').slice(4).join(' ')).sort();
+
+/** A reply without what differs from server to server: order, the SOA's serial, and the TTLs of what was forwarded. */
+export const comparable = ({ status, flags, answer, authority, additional }: DigReply): unknown => {
+  const plain = (records: readonly string[]): string[] =>
+    records
+      .map((record) => record.replace(/( SOA \S+ \S+) \d+/, '$1 SERIAL').replace(/^(\S+\.(?:com|org)\.) \d+/, '$1 TTL'))
+      .toSorted();
+  return { status, flags, answer: plain(answer), authority: plain(authority), additional: plain(additional) };
+};

@@ -31,9 +31,8 @@ const run = async (args: readonly string[]): Promise<number> => {
 };
 
 run(process.argv.slice(2)).then(
-  (exitCode) => {
-    process.exitCode = exitCode;
-  },
+  // All that matters has been flushed and closed by now; nothing that is left may keep the process.
+  (exitCode) => process.exit(exitCode),
   (error: unknown) => {
     if (error instanceof UsageError) {
       io.stderr(error.message === '' ? USAGE : `${error.message}\n${USAGE}`);

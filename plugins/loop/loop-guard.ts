@@ -40,7 +40,7 @@ export class LoopGuard {
   ) {
     this.zone = block.keys[0]?.zone ?? ROOT;
     this.name = probeName(this.zone, services.random);
-    this.#host = block.settings.listenHosts[0] ?? '';
+    this.#host = block.settings.listenHosts[0] ?? block.defaultHosts?.[0] ?? '';
     this.#port = block.keys[0]?.port ?? 0;
     this.#services = services;
     this.#ask = ask;

@@ -71,9 +71,9 @@ export class MetricsEndpoint {
       help: 'Always 1 for a plugin that sees the queries of this server and zone.',
       labels: ['server', 'zone', 'view', 'name'],
     });
-    const { keys, settings, instances } = this.#block;
+    const { keys, settings, instances, defaultHosts } = this.#block;
     const names = [...instances].filter(([, { handle }]) => handle !== undefined).map(([name]) => name);
-    const hosts = settings.listenHosts.length > 0 ? settings.listenHosts : [''];
+    const hosts = settings.listenHosts.length > 0 ? settings.listenHosts : (defaultHosts ?? ['']);
     for (const { transport, zone, port } of keys)
       for (const host of hosts)
         for (const name of names) {

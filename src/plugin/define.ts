@@ -12,7 +12,7 @@ export interface ZoneKey {
 
 /** Settings of a server block that one plugin makes and the server, or another plugin, reads. */
 export interface BlockSettings {
-  /** Addresses to listen on (`bind`); empty for all. */
+  /** Addresses to listen on (`bind`); empty where the server's own default holds. */
   listenHosts: string[];
   /** `debug`: no recovery from a plugin's crash, and [DEBUG] lines. */
   isDebug: boolean;
@@ -28,6 +28,8 @@ export interface BlockInfo {
   /** Names of the plugins in this block in chain order. */
   readonly pluginNames: readonly string[];
   readonly settings: BlockSettings;
+  /** Addresses listened on where `settings.listenHosts` is empty; left out: all. */
+  readonly defaultHosts?: readonly string[];
   /** Running plugins of this block in chain order; complete once all are set up (from `start` on). */
   readonly instances: ReadonlyMap<string, Instance>;
   /** The next and previous blocks share nothing; `index` tells them apart in messages, from 0. */

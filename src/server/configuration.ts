@@ -65,6 +65,7 @@ export const configure = (options: ConfigureOptions): Configuration => {
       zones: [...new Set(keys.map(({ zone }) => zone))],
       pluginNames: resolved.map(({ definition }) => definition.name),
       settings: { listenHosts: [], isDebug: false },
+      defaultHosts: options.defaultHosts,
       instances: running,
       index,
       corefile,
@@ -81,11 +82,8 @@ export const configure = (options: ConfigureOptions): Configuration => {
         layers.push({ name: definition.name, handle: instance.handle, isRepeatable: definition.isRepeatable ?? false });
     }
     const chain = layers.length === 0 ? null : composeChain(layers);
-    // Loopback in place of all addresses is as if it stood in the file: what names a listening address goes by `listenHosts`.
-    const { settings } = info;
-    if (settings.listenHosts.length === 0 && !options.defaultHosts.includes(''))
-      settings.listenHosts = [...options.defaultHosts];
-    return { info, chain, hosts: settings.listenHosts.length > 0 ? settings.listenHosts : options.defaultHosts };
+    const { listenHosts } = info.settings;
+    return { info, chain, hosts: listenHosts.length > 0 ? listenHosts : options.defaultHosts };
   });
   findOverlaps(
     blocks.map(({ info, hosts }, i) => ({ keys: info.keys, hosts, token: corefile.blocks[i]?.keys[0] ?? null })),

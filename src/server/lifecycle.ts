@@ -46,10 +46,14 @@ export class DnsServer {
   }
 
   /** Reads the configuration and serves it. Rejects with ConfigurationError or the reason why a plugin or a socket does not start. */
-  async start(): Promise<Configuration> {
-    const configuration = await this.#configure();
-    await this.#replace(configuration);
-    return configuration;
+  start(): Promise<Configuration> {
+    const started = this.#configure().then(async (configuration) => {
+      await this.#replace(configuration);
+      return configuration;
+    });
+    // A reload that is asked for meanwhile comes after it.
+    this.#reloading = started.catch(() => undefined);
+    return started;
   }
 
   /** Replaces the configuration with what the file says now; on any fault the old one goes on and the reason is given. Never rejects. */
@@ -78,7 +82,8 @@ export class DnsServer {
   async stop(isGraceful: boolean): Promise<void> {
     if (this.#isStopping) return;
     this.#isStopping = true;
-    await this.#reloading;
+    // A first start that still waits is not waited for: nobody is served yet.
+    if (this.#current !== null) await this.#reloading;
     const configuration = this.#current;
     if (configuration === null) return;
     if (isGraceful) await this.#logFaults(configuration.instances.map((instance) => instance.lameduck?.()));

@@ -20,7 +20,7 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-/** The system's refusal to listen, in the words of Go's net package. */
+/** The system's refusal to listen, in the words of Go's net package and of CoreDNS's prefix (caddy.go). */
 export const listenError = (network: 'udp' | 'tcp', address: ListenAddress, error: unknown): Error => {
   const code = (error as NodeJS.ErrnoException).code ?? '';
   const words: Readonly<Record<string, string>> = {
@@ -28,7 +28,11 @@ export const listenError = (network: 'udp' | 'tcp', address: ListenAddress, erro
     EACCES: 'permission denied',
     EADDRNOTAVAIL: 'cannot assign requested address',
   };
-  return new Error(`listen ${network} ${addressText(address)}: bind: ${words[code] ?? (error as Error).message}`, {
-    cause: error,
-  });
+  const prefix = network === 'udp' ? 'ListenPacket' : 'Listen';
+  return new Error(
+    `${prefix}: listen ${network} ${addressText(address)}: bind: ${words[code] ?? (error as Error).message}`,
+    {
+      cause: error,
+    },
+  );
 };

@@ -3,6 +3,10 @@ import { readFile } from 'node:fs/promises';
 /** CoreDNS's configuration where there is no Corefile at all. */
 const builtIn = (port: number): string => `.:${port} {\nwhoami\nlog\n}\n`;
 
+/** The text, or the built-in configuration where it has neither words nor anything else but comments, as in CoreDNS. */
+const orBuiltIn = (text: string, port: number): string =>
+  text.split('\n').every((line) => /^\s*(#|$)/.test(line)) ? builtIn(port) : text;
+
 /** A configuration as the server reads it, now and at each reload. */
 export interface CorefileText {
   /** Path for messages; null where it is not a file. */
@@ -24,7 +28,7 @@ const readStandardInput = async (): Promise<string> => {
  */
 export const findCorefile = async (conf: string, port: number): Promise<CorefileText> => {
   if (conf === 'stdin') {
-    const text = await readStandardInput();
+    const text = orBuiltIn(await readStandardInput(), port);
     return { file: null, name: 'stdin', read: async () => text };
   }
   const file = conf === '' ? 'Corefile' : conf;
@@ -34,5 +38,15 @@ export const findCorefile = async (conf: string, port: number): Promise<Corefile
     if (conf !== '' || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     return { file: null, name: 'built-in', read: async () => builtIn(port) };
   }
-  return { file, name: file, read: () => readFile(file, 'utf8') };
+  return { file, name: file, read: async () => orBuiltIn(await readFile(file, 'utf8'), port) };
 };
+
+const WORDS: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file or directory',
+  EACCES: 'permission denied',
+  EISDIR: 'is a directory',
+};
+
+/** Why a file could not be read, in the words of Go, which are those of the system: `open x: no such file or directory`. */
+export const fileFault = (file: string, { code = '', syscall = 'open', message }: NodeJS.ErrnoException): string =>
+  WORDS[code] === undefined ? message : `${syscall} ${file}: ${WORDS[code]}`;

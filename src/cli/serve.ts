@@ -7,7 +7,7 @@ import { PLUGINS } from '#plugins/index.ts';
 import { dnsEvents } from '#server/dns-events.ts';
 import { DnsServer } from '#server/lifecycle.ts';
 import { bannerText } from './banner.ts';
-import { type CorefileText, findCorefile } from './corefile-text.ts';
+import { type CorefileText, fileFault, findCorefile } from './corefile-text.ts';
 import { readServeFlags, type ServeFlags } from './flags.ts';
 import type { CliIo } from './io.ts';
 import { onSignals } from './signals.ts';
@@ -33,18 +33,18 @@ export const runServe = async (args: readonly string[], io: CliIo): Promise<numb
   try {
     corefile = await findCorefile(flags.conf, flags.port);
   } catch (error) {
-    io.stderr(`loading Corefile: ${(error as Error).message}\n`);
+    io.stderr(`loading Corefile: ${fileFault(flags.conf || 'Corefile', error as NodeJS.ErrnoException)}\n`);
     return 1;
   }
   return serve(flags, corefile, io);
 };
 
 const pluginList = (): string => {
-  const names = PLUGINS.filter((plugin) => !('unbuilt' in plugin)).map(({ name }) => `dns.${name}`);
-  return `Server types:\n  dns\n\nOther plugins:\n${names
+  const names = PLUGINS.filter((plugin) => !('unbuilt' in plugin)).map(({ name }) => name);
+  return names
     .sort()
-    .map((name) => `  ${name}\n`)
-    .join('')}`;
+    .map((name) => `${name}\n`)
+    .join('');
 };
 
 const serve = async (flags: ServeFlags, corefile: CorefileText, io: CliIo): Promise<number> => {
@@ -86,25 +86,6 @@ const serve = async (flags: ServeFlags, corefile: CorefileText, io: CliIo): Prom
     defaultHosts: services.isLenient ? LOOPBACK : EVERYWHERE,
     fileName: corefile.name,
   });
-  try {
-    const configuration = await server.start();
-    if (flags.pidfile !== '') writeFileSync(flags.pidfile, `${process.pid}\n`);
-    await sink.flush();
-    if (!flags.quiet) io.stdout(bannerText(configuration) + versionText());
-    if (!flags.quiet && services.isLenient)
-      io.stdout(
-        await tryText(
-          flags.manifests,
-          configuration.corefile,
-          server.listening[0] ?? { host: '127.0.0.1', port: flags.port },
-        ),
-      );
-  } catch (error) {
-    await sink.flush();
-    io.stderr(`${(error as Error).message}\n`);
-    await server.stop(false);
-    return 1;
-  }
   const untie = onSignals(server, log, finish);
   // Work in the background that failed without anyone waiting for it is a plugin's crash like any other: counted, logged, survived.
   process.on('unhandledRejection', (reason) => {
@@ -113,10 +94,34 @@ const serve = async (flags: ServeFlags, corefile: CorefileText, io: CliIo): Prom
       `Recovered from panic in background: ${reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)}`,
     );
   });
-  const exitCode = await finished;
+  // A start that waits for a cluster may be ended, too.
+  const started = start(server, flags, log, io);
+  const exitCode = (await Promise.race([started, finished])) ?? (await finished);
   untie();
   await server.stop(false);
   await sink.flush();
-  if (flags.pidfile !== '') rmSync(flags.pidfile, { force: true });
   return exitCode;
+};
+
+/** Starts the server and tells where it is; gives the exit code where it does not start. */
+const start = async (server: DnsServer, flags: ServeFlags, log: Log, io: CliIo): Promise<number | null> => {
+  try {
+    const configuration = await server.start();
+    if (flags.pidfile !== '') {
+      writeFileSync(flags.pidfile, `${process.pid}\n`);
+      process.once('exit', () => rmSync(flags.pidfile, { force: true }));
+    }
+    await log.flush();
+    if (flags.quiet) return null;
+    io.stdout(bannerText(configuration) + versionText());
+    if (flags.manifests.length > 0) {
+      const place = server.listening[0] ?? { host: '127.0.0.1', port: flags.port };
+      io.stdout(await tryText(flags.manifests, configuration.corefile, place));
+    }
+    return null;
+  } catch (error) {
+    await log.flush();
+    io.stderr(`${(error as Error).message}\n`);
+    return 1;
+  }
 };

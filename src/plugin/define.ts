@@ -54,7 +54,7 @@ export interface Instance {
   start?(): void | Promise<void>;
   /** Runs once the listeners serve. */
   serving?(): void;
-  /** Last thing before the process ends on SIGTERM, while queries are still answered (lameduck). Not run on reload. */
+  /** Last thing before the process ends on SIGTERM or SIGINT, while queries are still answered (lameduck). Not run on reload. */
   lameduck?(): Promise<void>;
   /** Gives back what `start` took: on reload (after the new configuration serves) and at the end. Logs and never throws. */
   stop?(): void | Promise<void>;

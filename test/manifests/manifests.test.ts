@@ -13,7 +13,7 @@ describe('manifests as tutorials print them', () => {
   it('are accepted, or refused with the place and the mend', () => {
     const at = 'test/manifests/snippets/';
     expect(cluster.faults.map(formatFault)).toEqual([
-      `${at}no-name.yaml:3:1: this Service has no name (found none), so it is left out: give it metadata.name`,
+      `${at}no-name.yaml:3:1: this Service has no name: found (none), so it is left out: give it metadata.name`,
       `${at}slash-comments.yaml:6:3: not YAML: a comment begins with #, not with //: change it to #, in: // Which Pods are meant`,
       `${at}template.yaml:4:9: not YAML: this is a template: render it first (helm template), in: name: {{ include "chart.fullname" . }}`,
       `${at}slash-comments.yaml:19:13: Service default/behind-values: port "80 // the port of the Service" is not a number from 1 to 65535 (a comment begins with #, not with //), so this port is left out`,

@@ -88,7 +88,9 @@ const mergeOptions = (base: readonly string[], added: readonly unknown[]): strin
   const byName = new Map(base.map((option) => [option.split(':', 1)[0] ?? '', option]));
   for (const item of added) {
     const { name, value } = asObject(item);
-    const text = value === undefined || value === null || value === '' ? '' : `:${String(value)}`;
+    // The API wants text, and people write numbers.
+    const hasValue = (typeof value === 'string' && value !== '') || typeof value === 'number';
+    const text = hasValue ? `:${value}` : '';
     if (typeof name === 'string' && name !== '') byName.set(name, `${name}${text}`);
   }
   return [...byName.values()];

@@ -34,7 +34,9 @@ const addVariables = (variables: Map<string, string>, service: RawObject): void 
   const spec = asObject(service.spec);
   const ip = asText(spec.clusterIP);
   const prefix = variableName(nameOf(service));
-  const ports = asList(spec.ports).map(asObject);
+  const ports = asList(spec.ports)
+    .map(asObject)
+    .filter(({ port }) => typeof port === 'number');
   variables.set(`${prefix}_SERVICE_HOST`, ip);
   if (ports[0] !== undefined) variables.set(`${prefix}_SERVICE_PORT`, String(ports[0].port));
   for (const { name, port } of ports) {

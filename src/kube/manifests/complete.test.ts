@@ -277,7 +277,7 @@ describe('objects', () => {
     const cluster = complete(list);
     expect(names(cluster.services)).toEqual(['a', 'b']);
     expect(cluster.faults).toEqual([
-      'a.yaml:5:35: this Service has no name (found none), so it is left out: give it metadata.name',
+      'a.yaml:5:35: this Service has no name: found (none), so it is left out: give it metadata.name',
     ]);
   });
 
@@ -294,7 +294,7 @@ describe('objects', () => {
       'a.yaml:1:1: has no kind, so it is left out: a manifest has apiVersion, kind and metadata',
       'a.yaml:3:1: is not an object, so it is left out: a manifest has apiVersion, kind and metadata',
       `a.yaml:8:9: Service name "My_Service" is not a DNS name, so it is left out: use at most 63 lower case letters, digits and '-', a letter or digit first and last`,
-      'a.yaml:13:9: this Service has no name (found 8), so it is left out: write metadata.name as text, in quotes',
+      'a.yaml:13:9: this Service has no name: found 8, so it is left out: write metadata.name as text, in quotes',
       'a.yaml:25:1: Service default/old has no apiVersion: kubectl needs v1',
       'a.yaml:20:1: Service default/web is in a.yaml:15 already, and that one counts: remove one of them',
     ]);

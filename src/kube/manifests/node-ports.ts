@@ -2,6 +2,7 @@ import { asList, asObject, asText, type RawObject } from '../objects/json.ts';
 import { hash } from './address-range.ts';
 import type { ManifestFault } from './fault.ts';
 import { label, type ManifestObject } from './read-objects.ts';
+import { shown } from './shown.ts';
 
 const FIRST = 30_000;
 const LAST = 32_767;
@@ -33,14 +34,14 @@ const claimGiven = (
     const protocol = asText(rawProtocol) || 'TCP';
     const claim = { port, protocol, nodePort: null };
     if (nodePort === undefined || nodePort === null || nodePort === 0) return claim;
-    const owner = owners.get(`${protocol}/${String(nodePort)}`);
+    const owner = owners.get(`${protocol}/${shown(nodePort)}`);
     const why = whyRefused(service, nodePort, owner);
     if (why !== '') {
-      const message = `${label('Service', service.namespace, service.name)}: nodePort ${String(nodePort)} ${why}`;
+      const message = `${label('Service', service.namespace, service.name)}: nodePort ${shown(nodePort)} ${why}`;
       faults.push({ position: service.at(['spec', 'ports', index, 'nodePort']), message });
       return claim;
     }
-    owners.set(`${protocol}/${String(nodePort)}`, service);
+    owners.set(`${protocol}/${shown(nodePort)}`, service);
     return { ...claim, nodePort: nodePort as number };
   });
 
@@ -66,7 +67,7 @@ const fill = (
   const isAllotted = hasNodePorts(spec) && spec.allocateLoadBalancerNodePorts !== false;
   return ports.map(({ port, protocol, nodePort }, index) => {
     if (nodePort !== null || !isAllotted) return nodePort;
-    const allotted = allot(`${service.namespace}/${service.name}/${String(port)}`, protocol, taken);
+    const allotted = allot(`${service.namespace}/${service.name}/${shown(port)}`, protocol, taken);
     if (allotted === null) {
       const message = `${label('Service', service.namespace, service.name)}: no node port is left to allot`;
       faults.push({ position: service.at(['spec', 'ports', index]), message });

@@ -2,6 +2,7 @@ import { asList, asObject, asText, type RawObject } from '../objects/json.ts';
 import type { ManifestFault, Position } from './fault.ts';
 import type { Path } from './locate.ts';
 import type { ManifestDocument } from './parse-yaml.ts';
+import { shown } from './shown.ts';
 
 /** The kinds that are read; all others only name the namespace they live in. */
 export type ManifestKind = 'Namespace' | 'Service' | 'EndpointSlice' | 'Endpoints' | 'Pod';
@@ -115,12 +116,11 @@ interface FieldFault {
 
 const objectFault = (kind: ManifestKind, metadata: RawObject, namespace: string): FieldFault | null => {
   if (asText(metadata.name) === '') {
-    const found =
-      metadata.name === undefined || metadata.name === null || metadata.name === '' ? 'none' : String(metadata.name);
+    const found = metadata.name === '' ? '(none)' : shown(metadata.name);
     const mend = metadata.name === undefined ? `give it metadata.name` : 'write metadata.name as text, in quotes';
     return {
       path: ['metadata', 'name'],
-      message: `this ${kind} has no name (found ${found}), so it is left out: ${mend}`,
+      message: `this ${kind} has no name: found ${found}, so it is left out: ${mend}`,
     };
   }
   const name = asText(metadata.name);

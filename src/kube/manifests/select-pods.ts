@@ -1,4 +1,4 @@
-import { asObject } from '../objects/json.ts';
+import { asObject, asText } from '../objects/json.ts';
 import type { CompletePod } from './pods.ts';
 import type { ManifestObject } from './read-objects.ts';
 
@@ -11,7 +11,8 @@ export class PodIndex {
     for (const pod of pods) {
       const { namespace, raw } = pod.object;
       for (const [key, value] of Object.entries(asObject(asObject(raw.metadata).labels))) {
-        const at = `${namespace}\0${key}\0${String(value)}`;
+        if (typeof value !== 'string') continue;
+        const at = `${namespace}\0${key}\0${value}`;
         const list = this.#byLabel.get(at);
         if (list === undefined) this.#byLabel.set(at, [pod]);
         else list.push(pod);
@@ -24,7 +25,7 @@ export class PodIndex {
     const selector = Object.entries(asObject(asObject(service.raw.spec).selector));
     const first = selector[0];
     if (first === undefined) return [];
-    const candidates = this.#byLabel.get(`${service.namespace}\0${first[0]}\0${String(first[1])}`) ?? [];
+    const candidates = this.#byLabel.get(`${service.namespace}\0${first[0]}\0${asText(first[1])}`) ?? [];
     return candidates.filter(({ object }) => {
       const labels = asObject(asObject(object.raw.metadata).labels);
       return selector.every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value);

@@ -2,6 +2,7 @@ import { asList, asObject, asText, type RawObject } from '../objects/json.ts';
 import type { ManifestFault } from './fault.ts';
 import type { Path } from './locate.ts';
 import { label, type ManifestObject } from './read-objects.ts';
+import { shown } from './shown.ts';
 
 const TYPES = new Set<unknown>([undefined, null, 'ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']);
 const PROTOCOLS = new Set<unknown>([undefined, null, 'TCP', 'UDP', 'SCTP']);
@@ -74,8 +75,7 @@ const portFaults = (ports: readonly unknown[], report: Report): void => {
   }
 };
 
-const found = (field: string, value: unknown): string =>
-  `${field} ${typeof value === 'string' ? `"${value}"` : value === undefined ? '(none)' : JSON.stringify(value)}`;
+const found = (field: string, value: unknown): string => `${field} ${shown(value)}`;
 
 const hint = (value: unknown): string =>
   typeof value === 'string' && / \/\//.test(value) ? ' (a comment begins with #, not with //)' : '';

@@ -35,17 +35,17 @@ describe('a server given odd messages', () => {
   const expectAnswering = async (): Promise<void> =>
     expect((await server.query('still.example.', 'A')).additional).toHaveLength(2);
 
-  it.each(cases.filter(({ expected }) => expected !== 'none'))(
-    'replies $expected to $title',
-    async ({ expected, bytes }) => {
-      for (const transport of ['udp', 'tcp'] as const) {
-        const reply = decodeMessage((await server.exchange(bytes, transport)) as Buffer);
-        if (reply instanceof WireFault) throw new Error(reply.reason);
-        expect([rcodeName(reply.rcode), reply.id, reply.flags & FLAG.QR]).toEqual([expected, 0xabcd, FLAG.QR]);
-      }
-      await expectAnswering();
-    },
-  );
+  it.each(cases.filter(({ expected }) => expected !== 'none'))('replies $expected to $title', async ({
+    expected,
+    bytes,
+  }) => {
+    for (const transport of ['udp', 'tcp'] as const) {
+      const reply = decodeMessage((await server.exchange(bytes, transport)) as Buffer);
+      if (reply instanceof WireFault) throw new Error(reply.reason);
+      expect([rcodeName(reply.rcode), reply.id, reply.flags & FLAG.QR]).toEqual([expected, 0xabcd, FLAG.QR]);
+    }
+    await expectAnswering();
+  });
 
   it('goes on answering through thousands of changed messages', async () => {
     const change = fc.record({ at: fc.nat(60), cut: fc.nat(4), noise: fc.uint8Array({ maxLength: 4 }) });

@@ -26,7 +26,8 @@ const MAX_PENDING = 4 * 1024 * 1024;
 export const createJsonSink = async (
   options: JsonSinkOptions = {},
 ): Promise<LogSink & { setDebug(isOn: boolean): void }> => {
-  const { pino } = await import('pino');
+  // The default export: of a bundled CommonJS module that is the one name an import() surely has.
+  const { default: pino } = await import('pino');
   const lines = new LineWriter({
     fd: options.fd ?? 1,
     maxPending: options.maxPending ?? MAX_PENDING,

@@ -72,7 +72,7 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
       expect(dataOf(reverse.answer)).toEqual(['kube-dns.kube-system.svc.cluster.local.']);
       const srv = await dig([...at(host), '_dns._udp.kube-dns.kube-system.svc.cluster.local', 'SRV']);
       expect(dataOf(srv.answer)).toEqual(['0 100 53 kube-dns.kube-system.svc.cluster.local.']);
-      expect(srv.additional).toEqual(['kube-dns.kube-system.svc.cluster.local. 30 IN A 10.96.0.10']);
+      expect(dataOf(srv.additional)).toEqual(['10.96.0.10']);
       const six = await dig([...at(host), 'dual-stack.default.svc.cluster.local', 'AAAA']);
       expect(dataOf(six.answer)).toEqual(['fd00:10:96::6070']);
       const reverseSix = await dig([...at(host), '-x', 'fd00:10:96::6070']);
@@ -89,7 +89,7 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
       const none = await dig([...at(host), 'nobody.default.svc.cluster.local', 'A']);
       expect([none.status, none.answer, none.authority.length]).toEqual(['NXDOMAIN', [], 1]);
       expect(none.authority[0]).toMatch(
-        /^cluster\.local\. 30 IN SOA ns\.dns\.cluster\.local\. hostmaster\.cluster\.local\. \d+ 7200 1800 86400 30$/,
+        /^cluster\.local\. \d+ IN SOA ns\.dns\.cluster\.local\. hostmaster\.cluster\.local\. \d+ 7200 1800 86400 30$/,
       );
       const empty = await dig([...at(host), 'hello-world.default.svc.cluster.local', 'AAAA']);
       expect([empty.status, empty.answer, empty.authority.length]).toEqual(['NOERROR', [], 1]);

@@ -8,6 +8,7 @@ import { missing, titled } from './needs.ts';
 
 const TITLE = 'real clients and the examples';
 const reason = await missing(TITLE, ['dig', 'kdig', 'nslookup']);
+const OPTION_SETS = ['', '+tcp', '+norec', '+noedns', '+nocookie +bufsize=4096', '+dnssec'].map((set) => ({ set }));
 const BIG = bigAddresses(100);
 
 describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
@@ -50,21 +51,16 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
   });
 
   describe.each(['127.0.0.1', '::1'])('at %s', (host) => {
-    it.each([
-      [[]],
-      [['+tcp']],
-      [['+norec']],
-      [['+noedns']],
-      [['+nocookie', '+bufsize=4096']],
-      [['+dnssec']],
-    ])('gives dig %j a ClusterIP, with authority', async (options) => {
+    it.each(OPTION_SETS)('gives dig "$set" a ClusterIP, with authority', async ({ set }) => {
+      const options = set.split(' ').filter((option) => option !== '');
       const reply = await dig([...at(host), ...options, 'hello-world.default.svc.cluster.local', 'A']);
       expect(reply.status).toBe('NOERROR');
-      expect(reply.answer).toEqual(['hello-world.default.svc.cluster.local. 30 IN A 10.96.77.44']);
+      expect(reply.answer).toEqual([expect.stringMatching(/^hello-world\.default\.svc\.cluster\.local\. \d+ IN A /)]);
+      expect(dataOf(reply.answer)).toEqual(['10.96.77.44']);
       expect(reply.flags).toContain('aa');
-      expect(reply.flags.includes('rd')).toBe(!options.includes('+norec' as never));
-      expect(reply.edns !== '').toBe(!options.includes('+noedns' as never));
-      if (options.includes('+dnssec' as never)) expect(reply.edns).toContain('flags: do');
+      expect(reply.flags.includes('rd')).toBe(!set.includes('+norec'));
+      expect(reply.edns !== '').toBe(!set.includes('+noedns'));
+      expect(reply.edns.includes('flags: do')).toBe(set.includes('+dnssec'));
     });
 
     it('gives dig what else there is', async () => {

@@ -4,7 +4,7 @@ import { Metrics } from '#metrics/metrics.ts';
 import { Generations, type Services, SharedResources, systemClock } from '#plugin/index.ts';
 import { PLUGINS } from '#plugins/index.ts';
 import { configure } from '#server/configuration.ts';
-import { findCorefile } from './corefile-text.ts';
+import { fileFault, findCorefile } from './corefile-text.ts';
 import { UsageError } from './flags.ts';
 import type { CliIo } from './io.ts';
 import { REVISION, VERSION } from './version.ts';
@@ -49,7 +49,7 @@ export const runCheck = async (args: readonly string[], io: CliIo): Promise<numb
     io.stdout(`${corefile.name}: OK\n`);
     return 0;
   } catch (error) {
-    io.stderr(`${file}: ${(error as Error).message}\n`);
+    io.stderr(`loading Corefile: ${fileFault(file, error as NodeJS.ErrnoException)}\n`);
     return 1;
   }
 };

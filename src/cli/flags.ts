@@ -24,6 +24,14 @@ export class UsageError extends Error {
   }
 }
 
+/** Subcommands that are planned and not there, each with what to do meanwhile. */
+export const UNBUILT_COMMANDS: ReadonlyMap<string, string> = new Map([
+  ['node-cache', "use Kubernetes' NodeLocal DNSCache in front of this server"],
+  ['proxy', 'use kube-proxy'],
+  ['explain', 'cluster-dns check FILE tells what is wrong with a Corefile'],
+  ['query', 'use dig'],
+]);
+
 const OPTIONS = {
   conf: { type: 'string', default: '' },
   'dns.port': { type: 'string', default: '53' },

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { setFlagsFromString } from 'node:v8';
+import { runCommand } from './commands.ts';
 import { USAGE, UsageError } from './flags.ts';
 
 // A query leaves little garbage and it dies at once: 4 MB of young generation cost no more CPU than the default 16 and 25 MB less memory
@@ -12,25 +13,7 @@ const io = {
   stderr: (text: string): void => void process.stderr.write(text),
 };
 
-/** Each subcommand is loaded when it is asked for: a server does not carry the tools. */
-const run = async (args: readonly string[]): Promise<number> => {
-  const [command, ...rest] = args;
-  switch (command) {
-    case 'check':
-      return (await import('./check.ts')).runCheck(rest, io);
-    case 'manifests':
-      return (await import('./manifests.ts')).runManifests(rest, io);
-    case 'pod':
-      return (await import('./pod.ts')).runPod(rest, io);
-    case 'help':
-      io.stdout(USAGE);
-      return 0;
-    default:
-      return (await import('./serve.ts')).runServe(args, io);
-  }
-};
-
-run(process.argv.slice(2)).then(
+runCommand(process.argv.slice(2), io).then(
   // All that matters has been flushed and closed by now; nothing that is left may keep the process.
   (exitCode) => process.exit(exitCode),
   (error: unknown) => {

@@ -31,8 +31,8 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
     server = await startProcess(args);
   });
   afterAll(async () => {
-    server.signal('SIGINT');
-    server.signal('SIGINT');
+    // Not SIGTERM: the example has a lameduck of five seconds.
+    server?.signal('SIGQUIT');
     await server?.exited;
     rmSync(manifests, { recursive: true, force: true });
   });

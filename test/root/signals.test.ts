@@ -39,7 +39,7 @@ const logged = ({ lines }: ServerProcess): string[] =>
 
 describe('signals', () => {
   const withLameduck = async (): Promise<ServerProcess> =>
-    start(`health 127.0.0.1:${await freePort()} {\n lameduck 1s\n}\n${HOSTS}`);
+    start(`health 127.0.0.1:${await freePort()} {\n lameduck 2s\n}\n${HOSTS}`);
 
   it.each([
     ['SIGTERM', '[INFO] SIGTERM: Shutting down servers then terminating'],
@@ -51,7 +51,7 @@ describe('signals', () => {
     expect(await answers()).toBe(true);
     expect(running.exitCode).toBeNull();
     expect(await running.exited).toBe(0);
-    expect(logged(running)).toEqual([line, '[INFO] plugin/health: Going into lameduck mode for 1s']);
+    expect(logged(running)).toEqual([line, '[INFO] plugin/health: Going into lameduck mode for 2s']);
     expect(running.stderr).toBe('');
   });
 

@@ -14,10 +14,11 @@ const BIG = bigAddresses(100);
 describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
   let server: ServerProcess;
   let port: number;
-  const manifests = bigServiceDirectory(BIG.length);
+  let manifests: string;
 
   beforeAll(async () => {
     port = await freePort();
+    manifests = bigServiceDirectory(BIG.length);
     const args = [
       '-conf',
       'Corefile.example',

@@ -40,11 +40,12 @@ const reason = await have();
 
 describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
   let server: ServerProcess | null = null;
-  const manifests = bigServiceDirectory(BIG.length);
+  let manifests: string;
   const inside = (command: string, ...args: string[]) => outcome('ip', ['netns', 'exec', NETNS, command, ...args]);
 
   beforeAll(async () => {
     mkdirSync(ETC, { recursive: true });
+    manifests = bigServiceDirectory(BIG.length);
     writeFileSync(`${ETC}/resolv.conf`, RESOLV_CONF);
     writeFileSync(`${ETC}/nsswitch.conf`, 'hosts: files dns\n');
     writeFileSync(`${ETC}/hosts`, '127.0.0.1 localhost\n');

@@ -1,3 +1,30 @@
+export { readDurationMs, readInteger } from '#corefile/readers.ts';
+export type { Corefile, Directive, Faults, Occurrence, OptionLine, Token } from '#corefile/tree.ts';
+export {
+  firstLabel,
+  foldName,
+  isWithin,
+  labelsOf,
+  type Name,
+  nameFromText,
+  textFromName,
+  tryNameFromText,
+  type WireName,
+  wireNameFromText,
+} from '#dns/name.ts';
+export {
+  addressRecord,
+  cnameRecord,
+  nsRecord,
+  ptrRecord,
+  ResourceRecord,
+  soaRecord,
+  srvRecord,
+  txtRecord,
+} from '#dns/record.ts';
+export { CLASS } from '#dns/registry/classes.ts';
+export { RCODE } from '#dns/registry/rcodes.ts';
+export { RR_TYPE, rrTypeName } from '#dns/registry/rr-types.ts';
 export { composeChain, type Handler, type Layer, mapReply, type Next } from './chain.ts';
 export {
   type BlockInfo,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Message } from '#dns/decode.ts';
 import { Log } from '#log/log.ts';
 import { Metrics } from '#metrics/metrics.ts';
-import { Generations, type Services, SharedResources, systemClock } from '#plugin/index.ts';
+import { Generations, type PluginDefinition, type Services, SharedResources, systemClock } from '#plugin/index.ts';
 import { RecordingSink } from '#plugin/testing.ts';
 import { PLUGINS } from '#plugins/index.ts';
 import { dnsEvents } from '#server/dns-events.ts';
@@ -19,6 +19,8 @@ export interface TestServerOptions {
   /** Kubernetes objects, written to a directory of manifests. */
   readonly objects?: readonly unknown[];
   readonly services?: Partial<Services>;
+  /** Plugins in front of those that are built in. */
+  readonly plugins?: readonly PluginDefinition[];
   /** 0: no reply is remembered. */
   readonly memoryOctets?: number;
 }
@@ -65,7 +67,7 @@ export const startServer = async (options: TestServerOptions): Promise<TestServe
     ...options.services,
   };
   const server = new DnsServer({
-    plugins: PLUGINS,
+    plugins: [...(options.plugins ?? []), ...PLUGINS],
     services,
     events: dnsEvents(services.metrics),
     defaultPort: 0,

@@ -86,7 +86,11 @@ export class DnsServer {
     if (this.#current !== null) await this.#reloading;
     const configuration = this.#current;
     if (configuration === null) return;
-    if (isGraceful) await this.#logFaults(configuration.instances.map((instance) => instance.lameduck?.()));
+    if (isGraceful)
+      await this.#logFaults(
+        'lameduck',
+        configuration.instances.map(async (instance) => instance.lameduck?.()),
+      );
     if (isGraceful) await this.#drain(configuration);
     await this.#listeners.close();
     await this.#stopInstances(configuration);
@@ -106,6 +110,8 @@ export class DnsServer {
   async #replace(next: Configuration): Promise<void> {
     try {
       for (const instance of next.instances) await instance.start?.();
+      // A start may have waited for a cluster, and nobody be left to open sockets for.
+      if (this.#isStopping) throw new Error('the server is stopping');
       await this.#listeners.replace(next.groups);
     } catch (error) {
       await this.#stopInstances(next);
@@ -113,7 +119,11 @@ export class DnsServer {
     }
     const old = this.#current;
     this.#current = next;
-    for (const instance of next.instances) instance.serving?.();
+    // It serves by now: whoever fails here must not keep the old one from being stopped.
+    await this.#logFaults(
+      'serving',
+      next.instances.map(async (instance) => instance.serving?.()),
+    );
     if (old === null) return;
     await this.#drain(old);
     await this.#stopInstances(old);
@@ -125,16 +135,17 @@ export class DnsServer {
 
   async #stopInstances(configuration: Configuration): Promise<void> {
     await this.#logFaults(
+      'stop',
       [...configuration.instances].reverse().map(async (instance) => {
         await instance.stop?.();
       }),
     );
   }
 
-  /** At a stop a fault is logged and the stopping goes on. */
-  async #logFaults(steps: readonly (Promise<void> | undefined)[]): Promise<void> {
+  /** Where there is no way back a fault is logged and the rest goes on. */
+  async #logFaults(step: string, steps: readonly Promise<void>[]): Promise<void> {
     for (const result of await Promise.allSettled(steps))
       if (result.status === 'rejected')
-        this.#options.services.log.error(`stop: ${String(result.reason?.message ?? result.reason)}`);
+        this.#options.services.log.error(`${step}: ${String(result.reason?.message ?? result.reason)}`);
   }
 }

@@ -7,6 +7,7 @@ import {
   type Instance,
   type Layer,
   type PluginDefinition,
+  type SetupContext,
   type UnbuiltPlugin,
 } from '#plugin/index.ts';
 import { addressText, type ListenAddress } from './listeners/listener.ts';
@@ -73,7 +74,7 @@ export const configure = (options: ConfigureOptions): Configuration => {
     const layers: Layer[] = [];
     for (const { definition, directive } of resolved) {
       const own = new Faults();
-      const instance = definition.setup({ directive, block: info, faults: own, services: options.services });
+      const instance = setUp(definition, { directive, block: info, faults: own, services: options.services });
       faults.take(own, definition.name, definition.options);
       if (instance === null) continue;
       running.set(definition.name, instance);
@@ -90,6 +91,17 @@ export const configure = (options: ConfigureOptions): Configuration => {
     faults,
   );
   return { corefile, instances, groups: groupBlocks(blocks, options), faults, sources };
+};
+
+/** A plugin that throws at its setup has a fault of its own, and the others are still read. */
+const setUp = (definition: PluginDefinition, context: SetupContext): Instance | null => {
+  try {
+    return definition.setup(context);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    context.faults.add(`setup failed: ${message}`, context.directive.occurrences[0]?.name ?? null);
+    return null;
+  }
 };
 
 /** Puts together what is served on one address. */

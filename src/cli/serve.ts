@@ -106,14 +106,18 @@ const serve = async (flags: ServeFlags, corefile: CorefileText, io: CliIo): Prom
 /** Starts the server and tells where it is; gives the exit code where it does not start. */
 const start = async (server: DnsServer, flags: ServeFlags, log: Log, io: CliIo): Promise<number | null> => {
   try {
-    const configuration = await server.start();
+    // The zones come before what plugins say of their serving (reload's SHA512), the version after it: CoreDNS's order.
+    const configuration = await server.start(async (listening) => {
+      await log.flush();
+      if (!flags.quiet) io.stdout(bannerText(listening));
+    });
     if (flags.pidfile !== '') {
       writeFileSync(flags.pidfile, `${process.pid}\n`);
       process.once('exit', () => rmSync(flags.pidfile, { force: true }));
     }
     await log.flush();
     if (flags.quiet) return null;
-    io.stdout(bannerText(configuration) + versionText());
+    io.stdout(versionText());
     if (flags.manifests.length > 0) {
       const place = server.listening[0] ?? { host: '127.0.0.1', port: flags.port };
       io.stdout(await tryText(flags.manifests, configuration.corefile, place));

@@ -25,6 +25,18 @@ const fail = (reason: string) => (): never => {
 const COREFILE = '. {\n    one\n    two\n    whoami\n}\n';
 
 describe('a server', () => {
+  it('tells that it listens when the sockets are open and before any plugin serves', async () => {
+    const seen: string[] = [];
+    const plugins = [acting('one', seen, { serving: () => void seen.push('one serving') })];
+    const listening = async (): Promise<void> => {
+      await Promise.resolve();
+      seen.push('listening');
+    };
+    const server = await startServer({ corefile: '. {\n    one\n    whoami\n}\n', plugins, listening });
+    expect(seen).toEqual(['one start', 'listening', 'one serving']);
+    await server.stop();
+  });
+
   it('gives back what was started where a later plugin does not start', async () => {
     const seen: string[] = [];
     const plugins = [acting('one', seen), acting('two', seen, { start: async () => fail('no port')() })];

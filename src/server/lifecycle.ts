@@ -45,10 +45,13 @@ export class DnsServer {
     return this.#listeners.bound();
   }
 
-  /** Reads the configuration and serves it. Rejects with ConfigurationError or the reason why a plugin or a socket does not start. */
-  start(): Promise<Configuration> {
+  /**
+   * Reads the configuration and serves it. `listening` is waited for when the sockets are open, before any plugin's `serving`. Rejects
+   * with ConfigurationError or the reason why a plugin or a socket does not start.
+   */
+  start(listening?: (configuration: Configuration) => Promise<void>): Promise<Configuration> {
     const started = this.#configure().then(async (configuration) => {
-      await this.#replace(configuration);
+      await this.#replace(configuration, listening);
       return configuration;
     });
     // A reload that is asked for meanwhile comes after it.
@@ -107,7 +110,7 @@ export class DnsServer {
     return configuration;
   }
 
-  async #replace(next: Configuration): Promise<void> {
+  async #replace(next: Configuration, listening?: (configuration: Configuration) => Promise<void>): Promise<void> {
     try {
       for (const instance of next.instances) await instance.start?.();
       // A start may have waited for a cluster, and nobody be left to open sockets for.
@@ -119,6 +122,7 @@ export class DnsServer {
     }
     const old = this.#current;
     this.#current = next;
+    if (listening !== undefined) await listening(next);
     // It serves by now: whoever fails here must not keep the old one from being stopped.
     await this.#logFaults(
       'serving',

@@ -23,6 +23,8 @@ export interface TestServerOptions {
   readonly plugins?: readonly PluginDefinition[];
   /** 0: no reply is remembered. */
   readonly memoryOctets?: number;
+  /** Waited for when the sockets are open. */
+  readonly listening?: () => Promise<void>;
 }
 
 /** A whole server in this process, on real sockets of 127.0.0.1. */
@@ -79,7 +81,7 @@ export const startServer = async (options: TestServerOptions): Promise<TestServe
     if (place !== '') rmSync(place, { recursive: true, force: true });
   };
   try {
-    await server.start();
+    await server.start(options.listening);
   } catch (error) {
     clean();
     throw error;

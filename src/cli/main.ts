@@ -3,8 +3,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runCommand } from './commands.ts';
 import { USAGE, UsageError } from './flags.ts';
 
-// A query leaves little garbage and it dies at once: 4 MB of young generation cost no more CPU than the default 16 and 25 MB less memory
-// (bench/load.ts with 5,000 Services).
+// The young generation stays at its first size: what a query leaves dies at once, and 1 MB costs 30 MB less memory than V8's own growth for no CPU
+// that can be seen with repeated names (bench/results/2026-11-21-dgram.md).
 setFlagsFromString('--semi-space-growth-factor=1');
 
 /** Where a subcommand writes. */

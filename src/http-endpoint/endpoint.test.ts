@@ -30,7 +30,9 @@ describe('an HTTP endpoint', () => {
     ]);
     const head = await get(endpoint, '/health', { method: 'HEAD' });
     expect([head.status, await head.text(), head.headers.get('content-length')]).toEqual([200, '', '2']);
-    expect((await get(endpoint, '/')).status).toBe(404);
+    const missing = await get(endpoint, '/');
+    expect(missing.status).toBe(404);
+    expect(missing.headers.get('x-content-type-options')).toBe('nosniff');
     expect((await get(endpoint, '/health/')).status).toBe(404);
     expect((await get(endpoint, '/health', { method: 'POST', body: 'x' })).status).toBe(405);
   });

@@ -154,7 +154,8 @@ export class HttpEndpoint {
   #replyTo(request: IncomingMessage): EndpointReply | Promise<EndpointReply> {
     const path = (request.url ?? '').split('?', 1)[0] as string;
     const handler = this.#handlers.get(path)?.at(-1);
-    if (handler === undefined) return { status: 404, body: '404 page not found\n' };
+    if (handler === undefined)
+      return { status: 404, body: '404 page not found\n', headers: { 'X-Content-Type-Options': 'nosniff' } };
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return { status: 405, body: 'method not allowed\n', headers: { Allow: 'GET, HEAD' } };
     const encodings = String(request.headers['accept-encoding'] ?? '');

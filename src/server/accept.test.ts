@@ -60,6 +60,15 @@ describe('which messages reach the plugins', () => {
     expect(rejection(bytes)).toMatchObject({ id: 0x1234, rcode: RCODE.FORMERR, opcode: 0 });
   });
 
+  it('repeats the question in a FORMERR where the question could be read', () => {
+    const twoOpts = message(0, [1, 0, 0, 2], QUESTION + OPT + OPT);
+    expect(rejection(twoOpts)).toMatchObject({ rcode: RCODE.FORMERR, questions: [{ type: 1, class: 1 }] });
+    expect(rejection(message(0, [1, 0, 0, 0], '03777777 00 0001'))).toMatchObject({
+      rcode: RCODE.FORMERR,
+      questions: [],
+    });
+  });
+
   it('lets an unknown class and a NOTIFY through', () => {
     expect(acceptMessage(message(0, [1, 0, 0, 0], '03777777 00 0001 00fe')).kind).toBe('accepted');
     expect(acceptMessage(message(0x2000, [1, 0, 0, 0], QUESTION)).kind).toBe('accepted');

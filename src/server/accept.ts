@@ -1,4 +1,4 @@
-import { decodeMessage, FLAG, HEADER_OCTETS, type Message, WireFault } from '#dns/decode.ts';
+import { decodeMessage, FLAG, HEADER_OCTETS, type Message, WireFault, WireReader } from '#dns/decode.ts';
 import { encodeMessage, MAX_MESSAGE_OCTETS } from '#dns/encode.ts';
 import { CLASS } from '#dns/registry/classes.ts';
 import { OPCODE } from '#dns/registry/opcodes.ts';
@@ -39,7 +39,7 @@ export const acceptMessage = (bytes: Buffer): Accepted | Rejected => {
   if (questions !== 1 || answers > 1 || authorities > 1 || additionals > 2)
     return reject(bytes, RCODE.FORMERR, OPCODE.QUERY);
   const message = decodeMessage(bytes);
-  if (message instanceof WireFault) return reject(bytes, RCODE.FORMERR, OPCODE.QUERY);
+  if (message instanceof WireFault) return reject(bytes, RCODE.FORMERR, OPCODE.QUERY, readQuestion(bytes));
   return { kind: 'accepted', request: requestOf(message, bytes.length) };
 };
 
@@ -54,7 +54,16 @@ const requestOf = (message: Message, octets: number): Request => ({
   octets,
 });
 
-const reject = (bytes: Buffer, rcode: number, opcode: number): Rejected => {
+/** The question of a message that is broken further on, or null. */
+const readQuestion = (bytes: Buffer): Request['question'] | null =>
+  new WireReader(bytes, HEADER_OCTETS).question() ?? null;
+
+const reject = (
+  bytes: Buffer,
+  rcode: number,
+  opcode: number,
+  question: Request['question'] | null = null,
+): Rejected => {
   const kept = bytes.readUInt16BE(2) & (FLAG.TC | FLAG.RD | FLAG.RA | FLAG.AD | FLAG.CD);
   const reply = encodeMessage(
     {
@@ -62,7 +71,7 @@ const reject = (bytes: Buffer, rcode: number, opcode: number): Rejected => {
       flags: FLAG.QR | kept,
       opcode,
       rcode,
-      question: null,
+      question,
       answer: [],
       authority: [],
       additional: [],

@@ -2,6 +2,7 @@ import { FLAG } from '#dns/decode.ts';
 import { ECHOED_OPTIONS, type Edns, type EdnsOption, MIN_UDP_OCTETS } from '#dns/edns.ts';
 import { encodeMessage, MAX_MESSAGE_OCTETS, type OptToWrite } from '#dns/encode.ts';
 import { OPCODE } from '#dns/registry/opcodes.ts';
+import { RCODE } from '#dns/registry/rcodes.ts';
 import type { Answer, Request, Transport } from '#plugin/index.ts';
 
 /** Largest reply in octets: what TCP can carry, or what the client says it takes over UDP, at least 512 (RFC 6891, section 6.2.5). */
@@ -23,7 +24,7 @@ export const encodeReply = (request: Request, reply: Answer, limit: number): Buf
         (isQuery && request.isRecursionDesired ? FLAG.RD : 0) |
         (isQuery && request.isCheckingDisabled ? FLAG.CD : 0),
       opcode: request.opcode,
-      rcode: reply.rcode,
+      rcode: sendableRcode(request, reply.rcode),
       question: request.question,
       answer: reply.answer,
       authority: reply.authority,
@@ -33,6 +34,10 @@ export const encodeReply = (request: Request, reply: Answer, limit: number): Buf
     limit,
   );
 };
+
+/** The upper bits of an extended RCODE travel in the OPT (RFC 6891, section 6.1.3); to a client without one it is a SERVFAIL. */
+const sendableRcode = (request: Request, rcode: number): number =>
+  rcode > 15 && request.edns === null ? RCODE.SERVFAIL : rcode;
 
 /** CoreDNS echoes the query's size, DO and some options (`request.SizeAndDo`); what the reply brings itself goes before an echo. */
 const replyOpt = (edns: Edns, options: readonly EdnsOption[]): OptToWrite => {

@@ -107,20 +107,18 @@ const serve = async (flags: ServeFlags, corefile: CorefileText, io: CliIo): Prom
 const start = async (server: DnsServer, flags: ServeFlags, log: Log, io: CliIo): Promise<number | null> => {
   try {
     // The zones come before what plugins say of their serving (reload's SHA512), the version after it: CoreDNS's order.
-    const configuration = await server.start(async (listening) => {
-      await log.flush();
-      if (!flags.quiet) io.stdout(bannerText(listening));
+    const configuration = await server.start((listening) => {
+      if (!flags.quiet) log.plain(bannerText(listening));
     });
     if (flags.pidfile !== '') {
       writeFileSync(flags.pidfile, `${process.pid}\n`);
       process.once('exit', () => rmSync(flags.pidfile, { force: true }));
     }
-    await log.flush();
     if (flags.quiet) return null;
-    io.stdout(versionText());
+    log.plain(versionText());
     if (flags.manifests.length > 0) {
       const place = server.listening[0] ?? { host: '127.0.0.1', port: flags.port };
-      io.stdout(await tryText(flags.manifests, configuration.corefile, place));
+      log.plain(await tryText(flags.manifests, configuration.corefile, place));
     }
     return null;
   } catch (error) {

@@ -49,7 +49,7 @@ export class DnsServer {
    * Reads the configuration and serves it. `listening` is waited for when the sockets are open, before any plugin's `serving`. Rejects
    * with ConfigurationError or the reason why a plugin or a socket does not start.
    */
-  start(listening?: (configuration: Configuration) => Promise<void>): Promise<Configuration> {
+  start(listening?: (configuration: Configuration) => void): Promise<Configuration> {
     const started = this.#configure().then(async (configuration) => {
       await this.#replace(configuration, listening);
       return configuration;
@@ -110,7 +110,7 @@ export class DnsServer {
     return configuration;
   }
 
-  async #replace(next: Configuration, listening?: (configuration: Configuration) => Promise<void>): Promise<void> {
+  async #replace(next: Configuration, listening?: (configuration: Configuration) => void): Promise<void> {
     try {
       for (const instance of next.instances) await instance.start?.();
       // A start may have waited for a cluster, and nobody be left to open sockets for.
@@ -122,7 +122,7 @@ export class DnsServer {
     }
     const old = this.#current;
     this.#current = next;
-    if (listening !== undefined) await listening(next);
+    listening?.(next);
     // It serves by now: whoever fails here must not keep the old one from being stopped.
     await this.#logFaults(
       'serving',

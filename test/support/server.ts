@@ -24,7 +24,7 @@ export interface TestServerOptions {
   /** 0: no reply is remembered. */
   readonly memoryOctets?: number;
   /** Waited for when the sockets are open. */
-  readonly listening?: () => Promise<void>;
+  readonly listening?: () => void;
 }
 
 /** A whole server in this process, on real sockets of 127.0.0.1. */

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { Log, type LogSink } from '#log/log.ts';
 import { declareAlways } from '#metrics/always.ts';
 import { Metrics } from '#metrics/metrics.ts';
@@ -28,6 +28,11 @@ export const runServe = async (args: readonly string[], io: CliIo): Promise<numb
   if (flags.listPlugins) {
     io.stdout(pluginList());
     return 0;
+  }
+  const missing = flags.manifests.find((directory) => !statSync(directory, { throwIfNoEntry: false })?.isDirectory());
+  if (missing !== undefined) {
+    io.stderr(`-manifests: ${missing} is not a directory\n`);
+    return 1;
   }
   let corefile: CorefileText;
   try {

@@ -3,11 +3,11 @@ import { runServe } from './serve.ts';
 
 describe('the server, on its command line', () => {
   it('refuses a directory of manifests that is not there, and starts nothing', async () => {
-    let stderr = '';
-    const io = { stdout: () => undefined, stderr: (text: string) => void (stderr += text) };
+    const stderr: string[] = [];
+    const io = { stdout: () => undefined, stderr: (text: string) => void stderr.push(text) };
     expect(await runServe(['-conf', 'Corefile.example', '-manifests', 'examples', '-manifests', 'exampels'], io)).toBe(
       1,
     );
-    expect(stderr).toBe('-manifests: exampels is not a directory\n');
+    expect(stderr).toEqual(['-manifests: exampels is not a directory\n']);
   });
 });

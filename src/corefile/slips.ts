@@ -23,7 +23,8 @@ export const splitGluedBrace = (
   const text = word.text.slice(0, -1);
   const message = `Error during parsing: Unexpected '{' at the end of '${word.text}'`;
   faults.add(message, word, `write a space before the brace: ${text} {`);
-  return { word: { ...word, text }, brace: { ...word, text: '{', column: word.column + [...text].length } };
+  // The brace has the place of its word: in a variable's value there are no columns to count.
+  return { word: { ...word, text }, brace: { ...word, text: '{' } };
 };
 
 /** Refuses a line that starts with `//`, as tutorials have it, and leaves it out. False where the next line is none such. */

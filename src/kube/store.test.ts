@@ -153,6 +153,11 @@ describe('EndpointSlices', () => {
     expect(store.service('shop', 'web')?.hasReadyAddress).toBe(true);
   });
 
+  it('touches the reverse name of an address that a slice names several times when one of its host names goes', () => {
+    set(slice([endpoint('10.244.0.1', { hostname: 'a' }), endpoint('10.244.0.1', { hostname: 'b' })]));
+    expect(set(slice([endpoint('10.244.0.1', { hostname: 'b' })]))).toEqual(['ip/10.244.0.1', 'svc/shop/web']);
+  });
+
   it('touches only the reverse names of endpoints that changed', () => {
     set(slice([endpoint('10.244.0.1'), endpoint('10.244.0.2'), endpoint('10.244.0.3')]));
     expect(

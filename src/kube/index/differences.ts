@@ -46,15 +46,25 @@ export const sameReadyAddresses = (a: readonly ReadyAddress[], b: readonly Ready
   a.length === b.length &&
   a.every((address, i) => address.text === b[i]?.text && sameNames(address, b[i] as ReadyAddress));
 
-/** Texts of addresses that are in one list only, or whose host name differs: their reverse records change. */
+/** Names at each address, in order: one address may stand several times in a slice, under several host names. */
+const byText = (addresses: readonly ReadyAddress[]): Map<string, ReadyAddress[]> => {
+  const groups = new Map<string, ReadyAddress[]>();
+  for (const address of addresses) {
+    const group = groups.get(address.text);
+    if (group === undefined) groups.set(address.text, [address]);
+    else group.push(address);
+  }
+  return groups;
+};
+
+/** Texts of addresses that are in one list only, or whose names differ: their reverse records change. */
 export const changedAddresses = (old: readonly ReadyAddress[], now: readonly ReadyAddress[]): string[] => {
-  const before = new Map<string, ReadyAddress>();
-  for (const address of old) before.set(address.text, address);
+  const before = byText(old);
   const changed: string[] = [];
-  for (const address of now) {
-    const was = before.get(address.text);
-    before.delete(address.text);
-    if (was === undefined || !sameNames(was, address)) changed.push(address.text);
+  for (const [text, group] of byText(now)) {
+    const was = before.get(text);
+    before.delete(text);
+    if (was === undefined || !sameReadyAddresses(was, group)) changed.push(text);
   }
   for (const text of before.keys()) changed.push(text);
   return changed;

@@ -68,7 +68,8 @@ describe('dns-packet and we', () => {
       );
       expect(dnsPacket.decode(ours).answers).toEqual(dnsPacket.decode(theirs).answers);
       expect(ours.length).toBeLessThanOrEqual(theirs.length);
-      expect(recordToText(read.answer[0] as never)).not.toContain('\\#');
+      // Not the generic form, which stands right behind the type; `\\#` within a text is a text.
+      expect(recordToText(read.answer[0] as never)).not.toContain(` ${type} \\# `);
     });
     fc.assert(property, { numRuns: 60 });
   });

@@ -29,19 +29,16 @@ export class CacheMetrics {
     this.zones = zones.map(textFromName).join(',');
     this.entries = metrics.gauge({
       name: 'coredns_cache_entries',
-      help: 'The number of elements in the cache.',
+      help: 'Replies held now.',
       labels: TYPE_LABELS,
     });
-    this.requests = counter('requests_total', 'The count of cache requests.');
-    this.hits = counter('hits_total', 'The count of cache hits.', TYPE_LABELS);
-    this.misses = counter(
-      'misses_total',
-      'The count of cache misses. Deprecated, derive misses from cache hits/requests counters.',
-    );
-    this.prefetches = counter('prefetch_total', 'The number of times the cache has prefetched a cached item.');
-    this.drops = counter('drops_total', 'The number responses that are not cached, because the reply is malformed.');
-    this.servedStale = counter('served_stale_total', 'The number of requests served from stale cache entries.');
-    this.evictions = counter('evictions_total', 'The count of cache evictions.', TYPE_LABELS);
+    this.requests = counter('requests_total', 'Queries looked up.');
+    this.hits = counter('hits_total', 'Queries answered from what is held.', TYPE_LABELS);
+    this.misses = counter('misses_total', 'Queries that went on to the next plugin; requests less hits.');
+    this.prefetches = counter('prefetch_total', 'Replies asked for again before they ran out.');
+    this.drops = counter('drops_total', 'Replies not kept because they do not fit their question.');
+    this.servedStale = counter('served_stale_total', 'Queries answered with what had run out.');
+    this.evictions = counter('evictions_total', 'Replies dropped for want of room.', TYPE_LABELS);
   }
 
   /** The counters for queries of this server and view. */

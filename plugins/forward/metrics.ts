@@ -1,40 +1,39 @@
+import { TIME_BUCKETS } from '#metrics/buckets.ts';
 import type { Counter, Histogram } from '#metrics/families.ts';
 import type { Metrics } from '#metrics/metrics.ts';
 import type { PoolCounters } from '#upstream/exchange-udp.ts';
 import { rcodeLabel, type UpstreamMetrics } from '#upstream/upstream.ts';
 
 const PROXY_NAME = 'forward';
-/** 0.25 ms doubled up to 8.192 s: CoreDNS's `plugin.TimeBuckets`. */
-const TIME_BUCKETS = Array.from({ length: 16 }, (_, k) => 0.00025 * 2 ** k);
 
 const families = (metrics: Metrics) => ({
   healthCheckBroken: metrics.counter({
     name: 'coredns_forward_healthcheck_broken_total',
-    help: 'Counter of the number of complete failures of the healthchecks.',
+    help: 'Times that all upstreams of a forward were found unhealthy.',
   }),
   rejected: metrics.counter({
     name: 'coredns_forward_max_concurrent_rejects_total',
-    help: 'Counter of the number of queries rejected because the concurrent queries were at maximum.',
+    help: 'Queries refused because max_concurrent were on their way.',
   }),
   duration: metrics.histogram({
     name: 'coredns_proxy_request_duration_seconds',
-    help: 'Histogram of the time each request took.',
+    help: 'Seconds that an upstream took for a query.',
     labels: ['proxy_name', 'to', 'rcode'],
     buckets: TIME_BUCKETS,
   }),
   healthCheckFailures: metrics.counter({
     name: 'coredns_proxy_healthcheck_failures_total',
-    help: 'Counter of the number of failed healthchecks.',
+    help: 'Probes of an upstream that got no answer.',
     labels: ['proxy_name', 'to'],
   }),
   hits: metrics.counter({
     name: 'coredns_proxy_conn_cache_hits_total',
-    help: 'Counter of connection cache hits per upstream and protocol.',
+    help: 'Queries sent over a connection or socket that was open already.',
     labels: ['proxy_name', 'to', 'proto'],
   }),
   misses: metrics.counter({
     name: 'coredns_proxy_conn_cache_misses_total',
-    help: 'Counter of connection cache misses per upstream and protocol.',
+    help: 'Queries for which a connection or socket was opened.',
     labels: ['proxy_name', 'to', 'proto'],
   }),
 });

@@ -40,13 +40,13 @@ export class HostsFile {
     this.inline = new HostTable(lines, options, () => undefined);
     this.#entries = metrics.gauge({
       name: 'coredns_hosts_entries',
-      help: 'The combined number of entries in hosts and Corefile.',
+      help: 'Entries served, of the file and of the Corefile together.',
       labels: ['hostsfile'],
     });
     this.#reloadedAt = metrics
       .gauge({
         name: 'coredns_hosts_reload_timestamp_seconds',
-        help: 'The timestamp of the last reload of hosts file.',
+        help: 'When the hosts file was last read.',
       })
       .at();
   }

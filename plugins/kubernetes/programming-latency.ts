@@ -1,10 +1,9 @@
 import type { EndpointSlice } from '#kube/objects/endpoint-slice.ts';
 import type { Change } from '#kube/source.ts';
 import type { ClusterStore } from '#kube/store.ts';
+import { PROGRAMMING_BUCKETS } from '#metrics/buckets.ts';
 import type { HistogramFamily } from '#metrics/families.ts';
 import type { Clock, Services } from '#plugin/index.ts';
-
-const BUCKETS = Array.from({ length: 20 }, (_, i) => 0.001 * 2 ** i);
 
 /**
  * How long it takes from a change of a Pod or Service until it is answered: the time since the `last-change-trigger-time` that the
@@ -18,9 +17,9 @@ export class ProgrammingLatency {
     this.#clock = clock;
     this.#seconds = metrics.histogram({
       name: 'coredns_kubernetes_dns_programming_duration_seconds',
-      help: 'Histogram of the time (in seconds) it took to program a dns instance.',
+      help: 'Seconds from a change of endpoints in the cluster to its being served.',
       labels: ['service_kind'],
-      buckets: BUCKETS,
+      buckets: PROGRAMMING_BUCKETS,
     });
   }
 

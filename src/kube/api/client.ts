@@ -1,5 +1,6 @@
 import http, { type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import https from 'node:https';
+import { DEFAULT_BUCKETS } from '#metrics/buckets.ts';
 import type { Metrics } from '#metrics/metrics.ts';
 import type { Clock } from './clock.ts';
 import type { Access, Connector } from './connection.ts';
@@ -11,7 +12,6 @@ import { statusError } from './status.ts';
 const KEEP_ALIVE_MS = 15_000;
 /** A server that has not begun to answer by then is taken as away. */
 const HEADERS_MS = 30_000;
-const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export interface ClientOptions {
   readonly connector: Promise<Connector>;
@@ -144,13 +144,13 @@ class Meters {
       name: 'coredns_kubernetes_rest_client_request_duration_seconds',
       help: 'Time from a request to the API server to the head of its response.',
       labels: ['verb', 'host'],
-      buckets: DURATION_BUCKETS,
+      buckets: DEFAULT_BUCKETS,
     });
     this.#limiter = metrics.histogram({
       name: 'coredns_kubernetes_rest_client_rate_limiter_duration_seconds',
       help: 'Time that requests to the API server were held back here; nothing holds them back.',
       labels: ['verb', 'host'],
-      buckets: DURATION_BUCKETS,
+      buckets: DEFAULT_BUCKETS,
     });
     this.#requests = metrics.counter({
       name: 'coredns_kubernetes_rest_client_requests_total',

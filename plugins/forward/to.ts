@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { joinHostPort } from '#dns/address.ts';
 import { tryNameFromText } from '#dns/name.ts';
 import { parseResolvConf } from '#upstream/resolv-conf.ts';
-import { hostPort } from '#upstream/upstream-error.ts';
 import {
   DEFAULT_PORT,
   isAddress,
@@ -32,7 +32,9 @@ export type ToEntry =
 /** Nameservers of a resolv.conf as addresses; null where there is no such file, an Error where it cannot be read. */
 export const addressesOfFile = (file: string): readonly string[] | Error | null => {
   try {
-    return parseResolvConf(readFileSync(file, 'utf8')).nameservers.map((server) => hostPort(stripZone(server), '53'));
+    return parseResolvConf(readFileSync(file, 'utf8')).nameservers.map((server) =>
+      joinHostPort(stripZone(server), '53'),
+    );
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? null : (error as Error);
   }
@@ -62,7 +64,7 @@ const readAddress = (text: string, transport: TransportName, rest: string): stri
   const host = rest.replace(/^[[\]]+|[[\]]+$/g, '');
   if (!isAddress(stripZone(host))) return null;
   const scheme = transport === 'dns' ? '' : `${transport}://`;
-  return scheme + hostPort(host, DEFAULT_PORT[transport] ?? '');
+  return scheme + joinHostPort(host, DEFAULT_PORT[transport] ?? '');
 };
 
 /** Reads `[scheme://]name[%zone][:port]`; null where it is no host name. CoreDNS: `parseAsHostEntry`. */
@@ -78,6 +80,6 @@ export const readHostEntry = (text: string): HostEntry | null => {
 
 /** The address text of a resolved host. CoreDNS: `formatResolvedAddr`. */
 export const resolvedAddress = (ip: string, { port, transport, zone }: HostEntry): string => {
-  if (transport === 'dns') return hostPort(ip, port);
-  return `${transport}://${hostPort(zone === '' ? ip : `${ip}%${zone}`, port)}`;
+  if (transport === 'dns') return joinHostPort(ip, port);
+  return `${transport}://${joinHostPort(zone === '' ? ip : `${ip}%${zone}`, port)}`;
 };

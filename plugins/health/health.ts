@@ -1,6 +1,7 @@
 import { get } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { joinHostPort, readHttpAddress } from '#http-endpoint/address.ts';
+import { joinHostPort } from '#dns/address.ts';
+import { readHttpAddress } from '#http-endpoint/address.ts';
 import { claimEndpoint, type OpenEndpoint } from '#http-endpoint/claim.ts';
 import { durationText } from '#log/duration-text.ts';
 import type { Log } from '#log/log.ts';

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { joinHostPort } from '#dns/address.ts';
 import { foldName, type Name, prependLabels, ROOT, textFromName } from '#dns/name.ts';
 import { RR_TYPE } from '#dns/registry/rr-types.ts';
 import type { BlockInfo, Next, Query, Reply, Services } from '#plugin/index.ts';
@@ -10,8 +11,6 @@ const RETRY_MS = 1000;
 const WATCH_MS = 2000;
 /** The probe once from us and once more, as a client repeats it, is no loop. */
 const MOST_SEEN = 2;
-
-const joined = (host: string, port: number): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
 
 /** The random name of 62 bits twice that the server asks itself for. */
 const probeName = (zone: Name, random: () => number): Name => {
@@ -68,8 +67,8 @@ export class LoopGuard {
     this.#seen++;
     if (this.#seen <= MOST_SEEN) return;
     this.#isOff = true;
-    const from = joined(query.peer.address, query.peer.port);
-    const to = joined(this.#host, this.#port);
+    const from = joinHostPort(query.peer.address, query.peer.port);
+    const to = joinHostPort(this.#host, this.#port);
     this.#services.fatal(
       `plugin/loop: Loop (${from} -> ${to}) detected for zone "${textFromName(this.zone)}", see https://coredns.io/plugins/loop#troubleshooting. Query: "HINFO ${textFromName(this.name)}"`,
     );

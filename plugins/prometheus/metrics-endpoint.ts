@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { joinHostPort } from '#dns/address.ts';
 import { textFromName } from '#dns/name.ts';
-import { joinHostPort } from '#http-endpoint/address.ts';
 import { claimEndpoint, type OpenEndpoint } from '#http-endpoint/claim.ts';
 import type { EndpointReply, EndpointRequest } from '#http-endpoint/endpoint.ts';
 import { declareAlways } from '#metrics/always.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addressFromText, addressText } from './address.ts';
+import { addressFromText, addressText, joinHostPort } from './address.ts';
 
 describe('an address', () => {
   it.each([
@@ -45,5 +45,10 @@ describe('an address', () => {
         expect([...(addressFromText(addressText(Uint8Array.from(address))) ?? [])]).toEqual([...address]);
       }),
     );
+  });
+
+  it('is joined to a port with brackets around IPv6', () => {
+    expect(joinHostPort('::1', 53)).toBe('[::1]:53');
+    expect(joinHostPort('', 53)).toBe(':53');
   });
 });

@@ -47,3 +47,7 @@ const longestZeroRun = (hextets: readonly string[]): [number, number] => {
   }
   return best;
 };
+
+/** `host:port`, an IPv6 address in brackets. */
+export const joinHostPort = (host: string, port: number | string): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

@@ -1,4 +1,4 @@
-import type { Name, WireName } from './name.ts';
+import type { WireName } from './name.ts';
 import { CLASS } from './registry/classes.ts';
 import { RR_TYPE } from './registry/rr-types.ts';
 
@@ -95,7 +95,3 @@ export const soaRecord = (owner: WireName, ttl: number, soa: Soa): ResourceRecor
 /** The single name that CNAME, NS, PTR and DNAME RDATA is made of. */
 export const targetOf = (record: ResourceRecord): WireName =>
   Buffer.from(record.rdata.buffer, record.rdata.byteOffset, record.rdata.length).toString('latin1') as WireName;
-
-/** True for two records of one RRset: same owner, type and class. */
-export const inSameRRset = (a: ResourceRecord, b: ResourceRecord, fold: (name: WireName) => Name): boolean =>
-  a.type === b.type && a.class === b.class && fold(a.owner) === fold(b.owner);

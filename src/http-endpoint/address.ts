@@ -28,7 +28,3 @@ export const readHttpAddress = (text: string): HttpAddress | string => {
   if (/\]/.test(text)) return fault(text, "unexpected ']' in address");
   return { host, port: text.slice(colon + 1) };
 };
-
-/** `host:port`, an IPv6 address in brackets. */
-export const joinHostPort = (host: string, port: number | string): string =>
-  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

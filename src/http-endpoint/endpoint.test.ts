@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { joinHostPort, readHttpAddress } from './address.ts';
+import { readHttpAddress } from './address.ts';
 import { claimEndpoint, type EndpointResources } from './claim.ts';
 import { HttpEndpoint } from './endpoint.ts';
 
@@ -148,10 +148,5 @@ describe('an HTTP address', () => {
     ['/foo', 'address /foo: missing port in address'],
   ])('reads %s', (text, expected) => {
     expect(readHttpAddress(text)).toEqual(expected);
-  });
-
-  it('is joined with brackets around IPv6', () => {
-    expect(joinHostPort('::1', 53)).toBe('[::1]:53');
-    expect(joinHostPort('', 53)).toBe(':53');
   });
 });

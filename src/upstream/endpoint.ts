@@ -1,5 +1,5 @@
 import type { SecureContext } from 'node:tls';
-import { hostPort } from './upstream-error.ts';
+import { joinHostPort } from '#dns/address.ts';
 
 /** How TLS to an upstream is done. */
 export interface TlsSettings {
@@ -20,4 +20,4 @@ export interface Endpoint {
 }
 
 /** `ADDRESS:PORT` without a zone, as metrics and messages name the upstream. */
-export const endpointText = ({ host, port }: Endpoint): string => hostPort(host.replace(/%.*$/, ''), port);
+export const endpointText = ({ host, port }: Endpoint): string => joinHostPort(host.replace(/%.*$/, ''), port);

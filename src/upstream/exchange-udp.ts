@@ -1,12 +1,13 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
+import { joinHostPort } from '#dns/address.ts';
 import type { Clock } from './clock.ts';
 import type { DeadlineList } from './deadline-list.ts';
 import { type Endpoint, endpointText } from './endpoint.ts';
 import type { Exchange, ExchangeOwner } from './exchange.ts';
 import { randomId } from './random-id.ts';
 import { readUdpReply } from './reply-check.ts';
-import { hostPort, reasonOf, UpstreamError } from './upstream-error.ts';
+import { reasonOf, UpstreamError } from './upstream-error.ts';
 
 /** Sockets, hence source ports, that an upstream's queries are spread over. A power of two: the choice is 16 random bits cut down. */
 export const UDP_SOCKETS = 16;
@@ -250,7 +251,7 @@ class UdpSocket implements ExchangeOwner {
   #local(): string {
     try {
       const { address, port } = this.#socket.address();
-      return hostPort(address, port);
+      return joinHostPort(address, port);
     } catch {
       return '?';
     }

@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
+import { joinHostPort } from '#dns/address.ts';
 import { decodeMessage, WireFault } from '#dns/decode.ts';
 import type { Exchange, ExchangeOwner } from './exchange.ts';
 import { randomId } from './random-id.ts';
-import { hostPort, reasonOf, UpstreamError } from './upstream-error.ts';
+import { reasonOf, UpstreamError } from './upstream-error.ts';
 
 /** What a connection tells the pool that it belongs to. */
 export interface ConnectionEvents {
@@ -135,7 +136,7 @@ export class StreamConnection implements ExchangeOwner {
 
   #failure(code: 'upstream-io' | 'upstream-timeout', reason: string, cause?: Error): UpstreamError {
     const { localAddress, localPort } = this.#socket;
-    const local = localAddress === undefined ? '?' : hostPort(localAddress, localPort ?? 0);
+    const local = localAddress === undefined ? '?' : joinHostPort(localAddress, localPort ?? 0);
     const call = reason.startsWith('write: ') ? 'write' : 'read';
     return new UpstreamError(code, `${call} tcp ${local}->${this.#remote}: ${reason}`, this.#remote, { cause });
   }

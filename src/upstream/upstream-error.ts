@@ -14,10 +14,6 @@ export class UpstreamError extends Error {
   }
 }
 
-/** `10.0.0.1:53`, `[::1]:53`. */
-export const hostPort = (host: string, port: number | string): string =>
-  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-
 /** Go's words for a system call's error, by `errno` name. */
 const ERRNO_TEXT: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',

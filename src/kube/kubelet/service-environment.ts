@@ -1,3 +1,4 @@
+import { joinHostPort } from '#dns/address.ts';
 import { asList, asObject, asText, type RawObject } from '../objects/json.ts';
 
 /** The variables that kubelet gives a Pod for the Services of its Namespace, sorted by name. */
@@ -55,7 +56,7 @@ const addLinks = (
 ): void => {
   const protocol = asText(port.protocol) || 'TCP';
   const number = String(port.port);
-  const url = `${protocol.toLowerCase()}://${ip.includes(':') ? `[${ip}]` : ip}:${number}`;
+  const url = `${protocol.toLowerCase()}://${joinHostPort(ip, number)}`;
   const own = `${prefix}_PORT_${number}_${protocol.toUpperCase()}`;
   if (isFirst) variables.set(`${prefix}_PORT`, url);
   variables.set(own, url);

@@ -1,3 +1,4 @@
+import { joinHostPort } from '#dns/address.ts';
 import type { ServerGroup } from '../server-group.ts';
 
 /** An address that is listened on. `host` is an IP address, or '' for all. */
@@ -7,8 +8,7 @@ export interface ListenAddress {
 }
 
 /** Text of an address as Go writes it: `127.0.0.1:53`, `[::1]:53`, `:53`. */
-export const addressText = ({ host, port }: ListenAddress): string =>
-  `${host.includes(':') ? `[${host}]` : host}:${port}`;
+export const addressText = ({ host, port }: ListenAddress): string => joinHostPort(host, port);
 
 /** Sockets of one address and protocol. They belong to the process: a reload only changes whom they hand messages to. */
 export interface Listener {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseCorefile } from '#corefile/parser.ts';
 import { Faults } from '#corefile/tree.ts';
+import { joinHostPort } from '#dns/address.ts';
 import { textFromName } from '#dns/name.ts';
 import { RCODE } from '#dns/registry/rcodes.ts';
 import { setupPlugin, testQuery } from '#plugin/testing.ts';
@@ -12,7 +13,6 @@ import definition from '#plugins/forward/index.ts';
 import { type ForwardOptions, readOptions } from '#plugins/forward/options.ts';
 import { readHostEntry } from '#plugins/forward/to.ts';
 import { answerA, FakeUpstream } from '#test/fake-upstream.ts';
-import { hostPort } from '#upstream/upstream-error.ts';
 import type { Adapter } from '../adapter.ts';
 import { differs, type RowCheck, replayTables, type Verdict } from '../row-checks.ts';
 
@@ -114,7 +114,7 @@ const checkResolvconf: RowCheck<ResolvconfRow> = (row) => {
     for (const [name, text] of Object.entries(FILES)) writeFileSync(join(directory, name), text);
     const input = row.input.replace(/\S*?([\w-]+\.conf)/, (_, name: string) => join(directory, name));
     return check({ ...row, input }, row.expectedNames, ({ targets }) =>
-      targets.map(({ host, port }) => hostPort(host, port)),
+      targets.map(({ host, port }) => joinHostPort(host, port)),
     );
   } finally {
     rmSync(directory, { recursive: true });

@@ -10,6 +10,7 @@ import kubernetes from './kubernetes/index.ts';
 import loadbalance from './loadbalance/index.ts';
 import log from './log/index.ts';
 import loop from './loop/index.ts';
+import multisocket from './multisocket/index.ts';
 import prometheus from './prometheus/index.ts';
 import ready from './ready/index.ts';
 import reload from './reload/index.ts';
@@ -37,7 +38,7 @@ export const PLUGINS: readonly (PluginDefinition | UnbuiltPlugin)[] = [
   unbuilt('https', ONLY_DNS),
   unbuilt('https3', ONLY_DNS),
   unbuilt('timeouts', 'remove the line: TCP has a read limit of 3 s and an idle limit of 10 s'),
-  unbuilt('multisocket', 'remove the line: one socket an address is used'),
+  multisocket,
   reload,
   unbuilt('nsid', REMOVE),
   unbuilt('bufsize', REMOVE),

@@ -18,6 +18,8 @@ export interface BlockSettings {
   isDebug: boolean;
   /** `errors { stacktrace }`: the stack of a plugin's crash is logged with it. */
   isStackLogged?: boolean;
+  /** `multisocket`: listener threads that this block asks for; 0 or left out: it does not say. */
+  socketCount?: number;
 }
 
 /** The server block a directive stands in. */

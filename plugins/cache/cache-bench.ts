@@ -90,7 +90,9 @@ export class CacheBench {
     const values = type === undefined ? ['dns://:53', '.', ''] : ['dns://:53', type, '.', ''];
     const options = { name: `coredns_cache_${name}`, help: '', labels };
     const { metrics } = this.setup.services;
-    return (name === 'entries' ? metrics.gauge(options) : metrics.counter(options)).at(...values).value;
+    return name === 'entries'
+      ? metrics.gauge(options).at(...values).value
+      : metrics.counter(options).at(...values).total;
   }
 
   /** Items in a store, as the metric has it. */

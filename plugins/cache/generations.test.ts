@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Additions } from '#metrics/cells.ts';
 import type { Answer, Query } from '#plugin/index.ts';
 import { CacheBench, nxdomain, positive, textsOf, ttlOf } from './cache-bench.ts';
 
@@ -172,7 +173,9 @@ describe('the provenance', () => {
     const bench = new CacheBench();
     bench.ask();
     const [tally] = sent(bench).provenance.tallies;
-    tally?.count({ requestOctets: 40, isTcp: false, isIPv6: false, isDnssecOk: false });
+    const additions = new Additions();
+    tally?.note({ requestOctets: 40, isTcp: false, isIPv6: false, isDnssecOk: false }, additions);
+    bench.setup.services.metrics.cells.add(1, additions);
     expect([bench.count('requests_total'), bench.count('hits_total', 'success'), bench.count('misses_total')]).toEqual([
       3, 2, 1,
     ]);

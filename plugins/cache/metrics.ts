@@ -76,17 +76,16 @@ export class Meters {
     this.view = view;
     this.requests = families.requests.at(server, families.zones, view);
     const tallyOf = (store: StoreName): RepeatedTally => ({
-      count: () => {
-        this.requests.value++;
-        this.hit(store);
+      note: (_query, into) => {
+        this.requests.note(into);
+        this.#hitsIn(store).note(into);
       },
     });
     this.tally = { success: tallyOf('success'), denial: tallyOf('denial') };
   }
 
   hit(store: StoreName): void {
-    this.#hits[store] ??= this.#families.hits.at(this.server, store, this.#families.zones, this.view);
-    this.#hits[store].value++;
+    this.#hitsIn(store).value++;
   }
 
   miss(): void {
@@ -107,5 +106,10 @@ export class Meters {
 
   entries(store: StoreName, count: number): void {
     this.#families.entries.at(this.server, store, this.#families.zones, this.view).set(count);
+  }
+
+  #hitsIn(store: StoreName): Counter {
+    this.#hits[store] ??= this.#families.hits.at(this.server, store, this.#families.zones, this.view);
+    return this.#hits[store];
   }
 }

@@ -1,4 +1,5 @@
 import { longestMatch, type Name } from '#dns/name.ts';
+import type { ResourceRecord } from '#dns/record.ts';
 import { RCODE } from '#dns/registry/rcodes.ts';
 import { RR_TYPE } from '#dns/registry/rr-types.ts';
 import { Answer, failure, type Next, type Query, type Reply } from '#plugin/index.ts';
@@ -62,8 +63,7 @@ export class Answerer {
   }
 
   #answerSoa(ask: Ask): Outcome {
-    ask.query.provenance.forbid();
-    return found([this.#soa.record(ask.spelledZone, this.#backend.cluster.store.modifiedAt)]);
+    return found([this.#startOfAuthority(ask)]);
   }
 
   #reply(ask: Ask, outcome: Outcome, next: Next): Reply | Promise<Reply> {
@@ -79,11 +79,16 @@ export class Answerer {
     return new Answer({ isAuthoritative: true, isTruncated, answer, additional });
   }
 
-  /** Its SOA tells the time of the last change of anything, so it is not repeated from memory but through `cache`. */
   #negative(ask: Ask, rcode: number): Reply {
-    ask.query.provenance.forbid();
-    const authority = [this.#soa.record(ask.spelledZone, this.#backend.cluster.store.modifiedAt)];
-    return new Answer({ rcode, isAuthoritative: true, authority });
+    return new Answer({ rcode, isAuthoritative: true, authority: [this.#startOfAuthority(ask)] });
+  }
+
+  /** Its serial tells the time of the last change of anything, so a repeated reply has to look it up. */
+  #startOfAuthority({ query, spelledZone }: Ask): ResourceRecord {
+    const { serialValue, store } = this.#backend.cluster;
+    if (serialValue < 0) query.provenance.forbid();
+    else query.provenance.serialValue = serialValue;
+    return this.#soa.record(spelledZone, store.modifiedAt);
   }
 }
 

@@ -51,6 +51,7 @@ describe('what an answer depends on', () => {
   interface Depending {
     isStale(): boolean;
     readonly isRepeatable: boolean;
+    readonly serialValue: number;
     readonly text: Promise<string>;
   }
 
@@ -62,6 +63,9 @@ describe('what an answer depends on', () => {
       isStale: () => !isCurrent(on.services.generations, slots, seen),
       get isRepeatable() {
         return query.provenance.isRepeatable;
+      },
+      get serialValue() {
+        return query.provenance.serialValue;
       },
       text: Promise.resolve(reply).then((done) => textOf(done).rcode),
     };
@@ -118,7 +122,7 @@ describe('what an answer depends on', () => {
     expect(before.isStale()).toBe(true);
   });
 
-  it("repeats positive answers from memory, and never what carries a serial or this machine's addresses", async () => {
+  it("repeats answers from memory, and never what carries this machine's addresses", async () => {
     const on = await bench({ zones });
     for (const [name, type] of [
       [`web.${SHOP}`, 'A'],
@@ -126,16 +130,26 @@ describe('what an answer depends on', () => {
       [`ext-in.${SHOP}`, 'A'],
       ['7.0.96.10.in-addr.arpa.', 'PTR'],
       ['dns-version.cluster.local.', 'TXT'],
-    ] as const)
-      expect(dependingOn(on, name, type).isRepeatable, name).toBe(true);
-    for (const [name, type] of [
       [`none.${SHOP}`, 'A'],
       [`multi.${SHOP}`, 'AAAA'],
       ['cluster.local.', 'SOA'],
+    ] as const)
+      expect(dependingOn(on, name, type).isRepeatable, name).toBe(true);
+    for (const [name, type] of [
       ['cluster.local.', 'NS'],
       ['ns.dns.cluster.local.', 'A'],
       ['cluster.local.', 'AXFR'],
     ] as const)
       expect(dependingOn(on, name, type).isRepeatable, name).toBe(false);
+  });
+
+  it('tells where the serial of an SOA is to be looked up', async () => {
+    const source = new TestSource(CLUSTER);
+    const on = await startBench([], { source, stanza: 'kubernetes' });
+    const none = dependingOn(on, `none.${SHOP}`, 'A');
+    expect(none.serialValue).toBeGreaterThanOrEqual(0);
+    expect(dependingOn(on, `web.${SHOP}`, 'A').serialValue).toBe(-1);
+    const [soa = ''] = (await on.query(`none.${SHOP}`, 'A')).authority;
+    expect(soa.split(' ')[6]).toBe(String(on.services.generations.at(none.serialValue)));
   });
 });

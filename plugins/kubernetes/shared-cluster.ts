@@ -11,6 +11,8 @@ export class SharedCluster {
   readonly store: ClusterStore;
   /** Slot of "is the data complete". */
   readonly syncSlot: number;
+  /** The shared value that holds the zone's serial, for remembered replies with an SOA; -1 where there is none to be had. */
+  readonly serialValue: number;
   readonly #source: ClusterSource;
   readonly #services: Services;
   /** Sets the dependencies of several clusters apart. */
@@ -26,6 +28,7 @@ export class SharedCluster {
     this.#prefix = `${generations.slotOf(key).toString(36)}/`;
     this.store = new ClusterStore(() => Math.floor(clock.wallMs() / 1000));
     this.syncSlot = this.slotOf('sync');
+    this.serialValue = generations.allocateValue();
     this.#latency = new ProgrammingLatency(services);
     const events: SourceEvents = { change: (change) => this.#apply(change), synced: () => this.#synced() };
     source.start(events);
@@ -59,7 +62,10 @@ export class SharedCluster {
   /** The new data and the new generations are seen together: nothing runs between them. */
   #apply(change: Change): void {
     const trigger = this.#latency.before(this.store, change);
-    for (const key of this.store.apply(change)) this.#services.generations.bump(this.slotOf(key));
+    const { generations } = this.#services;
+    const touched = this.store.apply(change);
+    generations.setValue(this.serialValue, this.store.modifiedAt);
+    for (const key of touched) generations.bump(this.slotOf(key));
     if (trigger !== null) this.#latency.after(this.store, trigger);
   }
 

@@ -39,9 +39,11 @@ export class MessageView {
     this.#seed = seed | 0;
   }
 
-  /** False for anything but a plain query: other header bits, other counts, a compressed QNAME, EDNS options, octets left over. */
-  read(bytes: Uint8Array, isIPv6: boolean, isTcp: boolean): boolean {
-    const { length } = bytes;
+  /**
+   * Reads the message in the first `length` octets. False for anything but a plain query: other header bits, other counts, a
+   * compressed QNAME, EDNS options, octets left over.
+   */
+  read(bytes: Uint8Array, length: number, isIPv6: boolean, isTcp: boolean): boolean {
     if (length < HEADER_OCTETS + 5) return false;
     const flags = ((bytes[2] as number) << 8) | (bytes[3] as number);
     if ((flags & ~PLAIN_FLAGS) !== 0) return false;
@@ -72,10 +74,14 @@ export class MessageView {
     return true;
   }
 
-  /** What makes two questions with one name, type and class different to answer: DO, CD, AD, OPT, address family. */
+  /** What makes two questions with one name, type and class different to answer or to count: DO, CD, AD, OPT, address family, transport. */
   get variant(): number {
     return (
-      (this.flags & (FLAG.AD | FLAG.CD)) | (this.isDnssecOk ? 1 : 0) | (this.hasOpt ? 2 : 0) | (this.isIPv6 ? 4 : 0)
+      (this.flags & (FLAG.AD | FLAG.CD)) |
+      (this.isDnssecOk ? 1 : 0) |
+      (this.hasOpt ? 2 : 0) |
+      (this.isIPv6 ? 4 : 0) |
+      (this.isTcp ? 8 : 0)
     );
   }
 

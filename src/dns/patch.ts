@@ -16,6 +16,8 @@ export interface PatchPoints {
   /** Offset of the OPT record, -1 where there is none. */
   readonly optOffset: number;
   readonly rotating: readonly RotatingSet[];
+  /** Offsets of the serials of SOA records. */
+  readonly serialOffsets: readonly number[];
   /** True where an RRset with names in its RDATA (MX) would have to rotate: such a reply can't be rotated in place. */
   readonly hasRotatingNames: boolean;
 }
@@ -27,6 +29,7 @@ export const findPatchPoints = (message: Buffer): PatchPoints => {
   const ttlOffsets: number[] = [];
   const ttls: number[] = [];
   const sets = new Map<string, { octets: number; offsets: number[]; type: number }>();
+  const serialOffsets: number[] = [];
   let optOffset = -1;
   for (let section = 0; section < 3; section++) {
     for (let left = message.readUInt16BE(6 + 2 * section); left > 0; left--) {
@@ -43,6 +46,8 @@ export const findPatchPoints = (message: Buffer): PatchPoints => {
       }
       ttlOffsets.push(at + 4);
       ttls.push(message.readUInt32BE(at + 4));
+      // SERIAL REFRESH RETRY EXPIRE MINIMUM, 4 octets each, end the RDATA (RFC 1035, section 3.3.13).
+      if (type === RR_TYPE.SOA) serialOffsets.push(at + 10 + octets - 20);
       if (type !== RR_TYPE.A && type !== RR_TYPE.AAAA && type !== RR_TYPE.MX) continue;
       const key = `${section} ${type} ${foldName(owner)}`;
       const set = sets.get(key);
@@ -55,19 +60,20 @@ export const findPatchPoints = (message: Buffer): PatchPoints => {
     ttlOffsets,
     ttls,
     optOffset,
+    serialOffsets,
     rotating: several.filter(({ type }) => type !== RR_TYPE.MX),
     hasRotatingNames: several.some(({ type }) => type === RR_TYPE.MX),
   };
 };
 
-/** Puts the RDATA of a set in a new random order, in place. `random` is uniform in [0, 1). */
-export const rotate = (message: Uint8Array, set: RotatingSet, random: () => number): void => {
+/** Puts the RDATA of a set in a new random order, in place; the message begins at `start`. `random` is uniform in [0, 1). */
+export const rotate = (message: Uint8Array, start: number, set: RotatingSet, random: () => number): void => {
   const { offsets, octets } = set;
   for (let i = offsets.length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));
     if (i === j) continue;
-    const a = offsets[i] as number;
-    const b = offsets[j] as number;
+    const a = start + (offsets[i] as number);
+    const b = start + (offsets[j] as number);
     for (let k = 0; k < octets; k++) {
       const octet = message[a + k] as number;
       message[a + k] = message[b + k] as number;

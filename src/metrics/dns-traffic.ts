@@ -1,4 +1,5 @@
 import { SIZE_BUCKETS, TIME_BUCKETS } from './buckets.ts';
+import type { Additions } from './cells.ts';
 import type { Counter, CounterFamily, Histogram, HistogramFamily } from './families.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -143,7 +144,7 @@ export class SiteTraffic {
     this.responses(rcode, plugin).value++;
   }
 
-  /** Counts repetitions of this reply, as `count` would. */
+  /** What a repetition of this reply counts, as `count` would. */
   repeated(type: number, rcode: number, plugin: string, responseOctets: number): RepeatedTraffic {
     return new RepeatedTraffic(this, typeIndex(type), this.responses(rcode, plugin), responseOctets);
   }
@@ -192,7 +193,7 @@ export class SiteTraffic {
   }
 }
 
-/** Counts replies sent again from memory. Of their durations only the number is right: they stand in the lowest bucket. */
+/** What a reply sent again from memory counts. Of durations only the number is right: they stand in the lowest bucket. */
 export class RepeatedTraffic {
   readonly #site: SiteTraffic;
   readonly #typeIndex: number;
@@ -206,13 +207,13 @@ export class RepeatedTraffic {
     this.#responseOctets = responseOctets;
   }
 
-  count(query: CountedQuery): void {
+  note(query: CountedQuery, into: Additions): void {
     const site = this.#site;
-    if (query.isDnssecOk) site.dnssecOk().value++;
-    site.requests(query.isTcp, query.isIPv6, this.#typeIndex).value++;
-    site.durations().observe(0);
-    site.responseSizes(query.isTcp).observe(this.#responseOctets);
-    site.requestSizes(query.isTcp).observe(query.requestOctets);
-    this.#response.value++;
+    if (query.isDnssecOk) site.dnssecOk().note(into);
+    site.requests(query.isTcp, query.isIPv6, this.#typeIndex).note(into);
+    site.durations().note(0, into);
+    site.responseSizes(query.isTcp).note(this.#responseOctets, into);
+    site.requestSizes(query.isTcp).note(query.requestOctets, into);
+    this.#response.note(into);
   }
 }

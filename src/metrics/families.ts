@@ -1,4 +1,5 @@
 import type { Metric } from 'prom-client';
+import type { Additions, Cells } from './cells.ts';
 
 export interface FamilyOptions {
   readonly name: string;
@@ -12,11 +13,25 @@ export interface HistogramOptions extends FamilyOptions {
   readonly buckets: readonly number[];
 }
 
-/** One counter. `value` is added to directly on the hot path. */
+/** One counter. `value` is added to directly on the hot path of the main thread; what is counted by `note` comes on top of it. */
 export class Counter {
   value = 0;
+  readonly #cells: Cells;
+  #cell: number | null = null;
+  constructor(cells: Cells) {
+    this.#cells = cells;
+  }
   add(n = 1): void {
     this.value += n;
+  }
+  /** Notes one more count. */
+  note(into: Additions): void {
+    this.#cell ??= this.#cells.allocate();
+    into.add(this.#cell, 1);
+  }
+  /** What all threads have counted. */
+  get total(): number {
+    return this.value + (this.#cell === null || this.#cell < 0 ? 0 : this.#cells.total(this.#cell));
   }
 }
 
@@ -40,16 +55,45 @@ export class Histogram {
   readonly bounds: readonly number[];
   readonly counts: Float64Array;
   sum = 0;
-  constructor(bounds: readonly number[]) {
+  readonly #cells: Cells;
+  /** Cells of the buckets and, last, of the sum. */
+  readonly #cellOf: (number | undefined)[];
+  constructor(bounds: readonly number[], cells: Cells) {
     this.bounds = bounds;
     this.counts = new Float64Array(bounds.length + 1);
+    this.#cells = cells;
+    this.#cellOf = new Array(bounds.length + 2).fill(undefined);
   }
   observe(value: number): void {
+    const bucket = this.#bucketOf(value);
+    this.counts[bucket] = (this.counts[bucket] as number) + 1;
+    this.sum += value;
+  }
+  /** Notes one more observation of this value. */
+  note(value: number, into: Additions): void {
+    into.add(this.#cell(this.#bucketOf(value)), 1);
+    if (value !== 0) into.add(this.#cell(this.bounds.length + 1), value);
+  }
+  /** Observations of a bucket by all threads. */
+  totalOf(bucket: number): number {
+    return (this.counts[bucket] as number) + this.#noted(bucket);
+  }
+  get totalSum(): number {
+    return this.sum + this.#noted(this.bounds.length + 1);
+  }
+  #bucketOf(value: number): number {
     const { bounds } = this;
     let i = 0;
     while (i < bounds.length && value > (bounds[i] as number)) i++;
-    this.counts[i] = (this.counts[i] as number) + 1;
-    this.sum += value;
+    return i;
+  }
+  #cell(place: number): number {
+    this.#cellOf[place] ??= this.#cells.allocate();
+    return this.#cellOf[place];
+  }
+  #noted(place: number): number {
+    const cell = this.#cellOf[place];
+    return cell === undefined || cell < 0 ? 0 : this.#cells.total(cell);
   }
 }
 
@@ -138,15 +182,17 @@ abstract class Family<Child> {
 }
 
 export class CounterFamily extends Family<Counter> {
-  constructor(options: FamilyOptions) {
+  readonly #cells: Cells;
+  constructor(options: FamilyOptions, cells: Cells) {
     super(options, 'counter');
+    this.#cells = cells;
     this.exposeUnlabelled();
   }
   protected make(): Counter {
-    return new Counter();
+    return new Counter(this.#cells);
   }
   protected samples(labels: Record<string, string>, child: Counter): Sample[] {
-    return [{ labels, value: child.value }];
+    return [{ labels, value: child.total }];
   }
 }
 
@@ -179,26 +225,28 @@ export class ObservedCounterFamily extends Family<Gauge> {
 
 export class HistogramFamily extends Family<Histogram> {
   readonly #bounds: readonly number[];
-  constructor(options: HistogramOptions) {
+  readonly #cells: Cells;
+  constructor(options: HistogramOptions, cells: Cells) {
     super(options, 'histogram');
     this.#bounds = options.buckets;
+    this.#cells = cells;
     this.exposeUnlabelled();
   }
   protected make(): Histogram {
-    return new Histogram(this.#bounds);
+    return new Histogram(this.#bounds, this.#cells);
   }
   protected samples(labels: Record<string, string>, child: Histogram): Sample[] {
     const { name } = this.options;
     let count = 0;
     const samples: Sample[] = child.bounds.map((bound, i) => {
-      count += child.counts[i] as number;
+      count += child.totalOf(i);
       return { labels: { ...labels, le: bound }, value: count, metricName: `${name}_bucket` };
     });
-    count += child.counts[child.bounds.length] as number;
+    count += child.totalOf(child.bounds.length);
     return [
       ...samples,
       { labels: { ...labels, le: '+Inf' }, value: count, metricName: `${name}_bucket` },
-      { labels, value: child.sum, metricName: `${name}_sum` },
+      { labels, value: child.totalSum, metricName: `${name}_sum` },
       { labels, value: count, metricName: `${name}_count` },
     ];
   }

@@ -1,5 +1,6 @@
 // Deep import: the package's index costs 10 MB of resident memory more than its registry.
 import Registry from 'prom-client/lib/registry.js';
+import { Cells } from './cells.ts';
 import {
   CounterFamily,
   type FamilyOptions,
@@ -20,10 +21,12 @@ type AnyFamily = CounterFamily | GaugeFamily | HistogramFamily | ObservedCounter
  */
 export class Metrics {
   readonly registry = new Registry();
+  /** Where threads count. */
+  readonly cells = new Cells();
   readonly #families = new Map<string, AnyFamily>();
 
   counter(options: FamilyOptions): CounterFamily {
-    return this.#family(options.name, CounterFamily, () => new CounterFamily(options));
+    return this.#family(options.name, CounterFamily, () => new CounterFamily(options, this.cells));
   }
 
   gauge(options: FamilyOptions): GaugeFamily {
@@ -31,7 +34,7 @@ export class Metrics {
   }
 
   histogram(options: HistogramOptions): HistogramFamily {
-    return this.#family(options.name, HistogramFamily, () => new HistogramFamily(options));
+    return this.#family(options.name, HistogramFamily, () => new HistogramFamily(options, this.cells));
   }
 
   /** A counter without labels that is read at the scrape; the first reader stays. */

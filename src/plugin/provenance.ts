@@ -1,17 +1,18 @@
+import type { Additions } from '#metrics/cells.ts';
 import type { SlotTable } from './slot-table.ts';
+
+/** A query that is answered from memory, as far as it is counted. */
+export interface RepeatedQuery {
+  readonly requestOctets: number;
+  readonly isTcp: boolean;
+  readonly isIPv6: boolean;
+  readonly isDnssecOk: boolean;
+}
 
 /** Counters that a reply from memory must move as the chain would have: what `prometheus` (or another counting layer) declares. */
 export interface RepeatedTally {
-  /**
-   * Counts one repeated reply. `requestOctets` and `proto`, `family`, `isDnssecOk` belong to the query that is answered now;
-   * what belongs to the reply was bound when the tally was made.
-   */
-  count(query: {
-    readonly requestOctets: number;
-    readonly isTcp: boolean;
-    readonly isIPv6: boolean;
-    readonly isDnssecOk: boolean;
-  }): void;
+  /** Notes what each sending of the reply to such a query adds; asked once, when the reply is kept. */
+  note(query: RepeatedQuery, into: Additions): void;
 }
 
 /**
@@ -35,6 +36,8 @@ export class Provenance {
   isRotated = false;
   /** True where names in RDATA have taken over the spelling of the question: another spelling then has another reply. */
   isSpellingBound = false;
+  /** The shared value (`Generations.allocateValue`) that the serial of the reply's one SOA follows, or -1 where it stays as it is. */
+  serialValue = -1;
   readonly tallies: RepeatedTally[] = [];
 
   constructor(generations: SlotTable) {

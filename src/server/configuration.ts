@@ -16,11 +16,13 @@ import { resolvePlugins } from './resolve-plugins.ts';
 import { type GroupOptions, MEMORY_OCTETS, ServerGroup, type Site } from './server-group.ts';
 import { readZoneKeys } from './zone-keys.ts';
 
-export interface ConfigureOptions extends Omit<GroupOptions, 'memoryOctets'> {
+export interface ConfigureOptions extends Omit<GroupOptions, 'memoryOctets' | 'hashSeed'> {
   /** All known directives in chain order. */
   readonly plugins: readonly (PluginDefinition | UnbuiltPlugin)[];
   /** Octets of remembered replies for each listening address. */
   readonly memoryOctets?: number;
+  /** Seed of question hashes; left out where nothing is served. */
+  readonly hashSeed?: number;
   /** Port of keys that name none. */
   readonly defaultPort: number;
   /** Hosts of blocks without `bind`: [''] for all addresses. */
@@ -121,6 +123,6 @@ const groupBlocks = (blocks: readonly SetUpBlock[], options: ConfigureOptions): 
   return [...byAddress].map(([key, { address, sites }]) => ({
     address,
     zones: sites.map(({ zone }) => zone),
-    group: new ServerGroup(`dns://${key}`, sites, { memoryOctets: MEMORY_OCTETS, ...options }),
+    group: new ServerGroup(`dns://${key}`, sites, { memoryOctets: MEMORY_OCTETS, hashSeed: 0, ...options }),
   }));
 };

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { faultLine, faultsText } from '#corefile/diagnostics.ts';
 import { type Configuration, type ConfigureOptions, configure } from './configuration.ts';
 import { ListenerSet } from './listener-set.ts';
@@ -5,7 +6,7 @@ import { ListenerSet } from './listener-set.ts';
 /** Longest a stop or a reload waits for queries on their way (CoreDNS: graceful timeout). */
 const DRAIN_MS = 5000;
 
-export interface ServerOptions extends Omit<ConfigureOptions, 'file' | 'text'> {
+export interface ServerOptions extends Omit<ConfigureOptions, 'file' | 'text' | 'hashSeed'> {
   /** Name of the configuration in messages where it is no file. */
   readonly fileName: string;
 }
@@ -28,6 +29,7 @@ export class ConfigurationError extends Error {
 export class DnsServer {
   readonly #options: ServerOptions;
   readonly #listeners = new ListenerSet();
+  readonly #hashSeed = randomInt(2 ** 32);
   #current: Configuration | null = null;
   #reloading: Promise<unknown> = Promise.resolve();
   #isStopping = false;
@@ -102,7 +104,12 @@ export class DnsServer {
   async #configure(): Promise<Configuration> {
     const { services, fileName } = this.#options;
     const text = await services.configuration.read();
-    const configuration = configure({ ...this.#options, file: services.configuration.file ?? fileName, text });
+    const configuration = configure({
+      ...this.#options,
+      hashSeed: this.#hashSeed,
+      file: services.configuration.file ?? fileName,
+      text,
+    });
     const { faults, sources } = configuration;
     for (const warning of faults.warnings) services.log.warning(faultLine(warning));
     if (faults.list.length > 0)

@@ -15,6 +15,7 @@ import {
   type Transport,
 } from '#plugin/index.ts';
 import { acceptMessage, badVersion, isOddClass } from './accept.ts';
+import { type Entry, makeEntry } from './answer-memory/entry.ts';
 import { AnswerMemory } from './answer-memory/memory.ts';
 import { encodeReply, replyLimit } from './respond.ts';
 import { route } from './route.ts';
@@ -31,6 +32,8 @@ export interface ReplySink {
   send(message: Buffer): void;
   /** There is no reply to this query. */
   none(): void;
+  /** Takes a reply that may be repeated, after it was sent, where it is remembered elsewhere than in the group's own memory. */
+  remember?(entry: Entry): void;
 }
 
 /** What the server tells about queries that no plugin answered for. */
@@ -41,6 +44,8 @@ export interface CoreEvents {
 }
 
 const MAX_LOOKUP_DEPTH = 16;
+/** Its number among the threads that count (src/metrics/cells.ts). */
+const MAIN_THREAD = 0;
 /** Octets of remembered replies for each listening address, where nothing else is said. */
 export const MEMORY_OCTETS = 16 * 1024 * 1024;
 
@@ -50,6 +55,8 @@ export interface GroupOptions {
   readonly events: CoreEvents;
   /** 0: nothing is remembered. */
   readonly memoryOctets: number;
+  /** Seed of all question hashes of the process: 32 unpredictable bits. */
+  readonly hashSeed: number;
 }
 
 /** All that is served on one listening address: its zones, and the memory of its replies. CoreDNS: `dnsserver.Server`. */
@@ -66,25 +73,34 @@ export class ServerGroup implements ServerHandle {
   #inFlight = 0;
   #whenIdle: (() => void) | null = null;
 
-  constructor(label: string, sites: readonly Site[], { services, events, memoryOctets }: GroupOptions) {
+  constructor(label: string, sites: readonly Site[], { services, events, memoryOctets, hashSeed }: GroupOptions) {
     this.label = label;
     this.#zones = new Map(sites.map((site) => [site.zone, site]));
     this.#services = services;
     this.#events = events;
-    this.#view = new MessageView(Math.floor(services.random() * 0x1_0000_0000));
+    this.#view = new MessageView(hashSeed);
     const names = new Set(sites.flatMap(({ block }) => block.pluginNames));
     this.#takesAnyClass = names.has('chaos') || names.has('forward');
     this.#isStackLogged = sites.some(({ block }) => block.settings.isStackLogged);
     this.#isDebug = sites.some(({ block }) => block.settings.isDebug);
-    const { generations, clock, random } = services;
+    const { generations, random, metrics } = services;
     const isRemembering = memoryOctets > 0 && !names.has('view');
-    this.memory = isRemembering ? new AnswerMemory({ generations, clock, random, maxOctets: memoryOctets }) : null;
+    this.memory = isRemembering
+      ? new AnswerMemory({ generations, random, maxOctets: memoryOctets, sheet: metrics.cells.sheet(MAIN_THREAD) })
+      : null;
   }
 
   /** A remembered reply, counted and patched, or null: then `handle` it. */
   recall(bytes: Buffer, isIPv6: boolean, isTcp: boolean): Buffer | null {
     const view = this.#view;
-    return this.memory !== null && view.read(bytes, isIPv6, isTcp) ? this.memory.answer(view) : null;
+    const { memory } = this;
+    if (memory === null || !view.read(bytes, bytes.length, isIPv6, isTcp)) return null;
+    const nowMs = this.#services.clock.monotonicMs();
+    const entry = memory.find(view, nowMs);
+    if (entry === null) return null;
+    const message = Buffer.allocUnsafe(entry.length);
+    memory.write(entry, view, nowMs, message, 0);
+    return message;
   }
 
   /** Answers a message through the plugins. The sink is given each reply once, now or later, or never for a message without one. */
@@ -183,14 +199,17 @@ export class ServerGroup implements ServerHandle {
     }
     const message = encodeReply(query.request, reply, replyLimit(query.request, query.transport));
     sink.send(message);
-    if (query.provenance.isRepeatable && !reply.isBare) this.#remember(bytes, query, message);
+    if (query.provenance.isRepeatable && !reply.isBare) this.#remember(bytes, query, message, sink);
   }
 
-  #remember(bytes: Buffer, query: Query, message: Buffer): void {
+  #remember(bytes: Buffer, query: Query, message: Buffer, sink: ReplySink): void {
     const isCut = ((message[2] as number) & 0x02) !== 0;
     if (this.memory === null || isCut) return;
-    if (!this.#view.read(bytes, query.peer.family === 6, query.transport !== 'udp')) return;
-    this.memory.remember(this.#view, message, query.provenance);
+    if (!this.#view.read(bytes, bytes.length, query.peer.family === 6, query.transport !== 'udp')) return;
+    const entry = makeEntry(this.#view, message, query.provenance);
+    if (entry === null) return;
+    if (sink.remember === undefined) this.memory.remember(entry);
+    else sink.remember(entry);
   }
 
   #refuse(query: Query, rcode: number, sink: ReplySink): void {

@@ -1,29 +1,54 @@
 import { HEADER_OCTETS } from '#dns/decode.ts';
 import { foldOctet, type MessageView } from '#dns/message-view.ts';
-import { findPatchPoints, type PatchPoints } from '#dns/patch.ts';
+import { findPatchPoints, type RotatingSet } from '#dns/patch.ts';
 import { RCODE } from '#dns/registry/rcodes.ts';
-import type { Provenance, RepeatedTally } from '#plugin/index.ts';
+import { Additions } from '#metrics/cells.ts';
+import type { Provenance } from '#plugin/index.ts';
 
-/** A remembered reply: what it answers, its octets, and all that decides whether and how it may be sent again. */
-export class Entry {
+/** All that is kept of a reply; plain numbers and octets, so that it can be handed to another thread. */
+export interface EntryFields {
   readonly hash: number;
   readonly variant: number;
-  /** True where only the very spelling of `question` is answered. */
+  /** True where only the very spelling of the question is answered. */
   readonly isSpellingBound: boolean;
-  /** QNAME, folded unless `isSpellingBound`, type and class as they stand in a question. */
-  readonly question: Uint8Array;
-  /** The whole reply, not truncated. */
-  readonly message: Buffer;
-  readonly points: PatchPoints;
+  /** The question (QNAME, folded unless `isSpellingBound`, type and class), and behind it the whole reply, not truncated. */
+  readonly octets: Uint8Array;
+  readonly questionOctets: number;
+  /** Offsets in the reply of the TTL fields. */
+  readonly ttlOffsets: readonly number[];
+  readonly ttls: readonly number[];
+  /** Offset in the reply of the OPT record, -1 where there is none. */
+  readonly optOffset: number;
+  readonly rotating: readonly RotatingSet[];
+  /** Offset in the reply of the SOA's serial and the shared value that it follows; -1 where it stays as it is. */
+  readonly serialOffset: number;
+  readonly serialValue: number;
   /** Monotonic ms, -1 where TTLs stay as they are. */
   readonly bornAtMs: number;
-  /** Seconds already taken off the TTLs in `message`. */
+  /** Seconds already taken off the TTLs in the reply. */
   readonly agedSeconds: number;
   readonly untilMs: number;
   readonly slots: readonly number[];
   readonly seen: readonly number[];
-  readonly isRotated: boolean;
-  readonly tallies: readonly RepeatedTally[];
+  /** What a sending adds to which cells of the metrics. */
+  readonly cells: readonly number[];
+  readonly amounts: readonly number[];
+}
+
+/** A remembered reply: what it answers, its octets, and all that decides whether and how it may be sent again. */
+export class Entry {
+  readonly fields: EntryFields;
+  readonly hash: number;
+  readonly variant: number;
+  readonly octets: Uint8Array;
+  readonly questionOctets: number;
+  /** Octets of the reply. */
+  readonly length: number;
+  readonly untilMs: number;
+  readonly slots: readonly number[];
+  readonly seen: readonly number[];
+  readonly cells: readonly number[];
+  readonly amounts: readonly number[];
   /** What it costs in octets, about. */
   readonly cost: number;
   /** Next entry with the same hash. */
@@ -31,51 +56,77 @@ export class Entry {
   /** Used since the last sweep went by. */
   isWarm = false;
 
-  constructor(view: MessageView, message: Buffer, points: PatchPoints, provenance: Provenance) {
-    this.hash = view.hash;
-    this.variant = view.variant;
-    this.isSpellingBound = provenance.isSpellingBound;
-    this.question = keyQuestion(view, provenance.isSpellingBound);
-    this.message = message;
-    this.points = points;
-    this.bornAtMs = provenance.bornAtMs;
-    this.agedSeconds = provenance.agedSeconds;
-    this.untilMs = provenance.repeatableUntilMs;
-    this.slots = provenance.slots;
-    this.seen = provenance.seen;
-    // `loadbalance` shuffles NOERROR replies only.
-    const isNoError = ((message[3] as number) & 15) === RCODE.NOERROR;
-    this.isRotated = provenance.isRotated && isNoError && points.rotating.length > 0;
-    this.tallies = provenance.tallies;
-    this.cost = OVERHEAD + message.length + this.question.length + 8 * (points.ttls.length + this.slots.length);
+  constructor(fields: EntryFields) {
+    this.fields = fields;
+    this.hash = fields.hash;
+    this.variant = fields.variant;
+    this.octets = fields.octets;
+    this.questionOctets = fields.questionOctets;
+    this.length = fields.octets.length - fields.questionOctets;
+    this.untilMs = fields.untilMs;
+    this.slots = fields.slots;
+    this.seen = fields.seen;
+    this.cells = fields.cells;
+    this.amounts = fields.amounts;
+    const numbers = 2 * (fields.ttls.length + fields.slots.length + fields.cells.length);
+    this.cost = OVERHEAD + fields.octets.length + 8 * numbers;
   }
 
   /** True where this entry answers the question in view. */
   matches(view: MessageView): boolean {
-    const { question } = this;
-    if (this.variant !== view.variant || question.length !== view.questionEnd - HEADER_OCTETS) return false;
+    const { octets, questionOctets } = this;
+    if (this.variant !== view.variant || questionOctets !== view.questionEnd - HEADER_OCTETS) return false;
     const { bytes } = view;
-    const folds = this.isSpellingBound ? 0 : view.nameEnd - HEADER_OCTETS;
-    for (let i = 0; i < folds; i++) if (foldOctet(bytes[i + HEADER_OCTETS] as number) !== question[i]) return false;
-    for (let i = folds; i < question.length; i++) if (bytes[i + HEADER_OCTETS] !== question[i]) return false;
+    const folds = this.fields.isSpellingBound ? 0 : view.nameEnd - HEADER_OCTETS;
+    for (let i = 0; i < folds; i++) if (foldOctet(bytes[i + HEADER_OCTETS] as number) !== octets[i]) return false;
+    for (let i = folds; i < questionOctets; i++) if (bytes[i + HEADER_OCTETS] !== octets[i]) return false;
     return true;
   }
 }
 
-/** Objects and buffers around the octets of an entry. */
+/** Objects and buffers around the octets of an entry, as a heap snapshot of many shows them. */
 const OVERHEAD = 600;
 
-const keyQuestion = (view: MessageView, isSpellingBound: boolean): Uint8Array => {
-  const question = Uint8Array.from(view.bytes.subarray(HEADER_OCTETS, view.questionEnd));
-  if (isSpellingBound) return question;
-  for (let i = 0; i < view.nameEnd - HEADER_OCTETS; i++) question[i] = foldOctet(question[i] as number);
-  return question;
-};
-
-/** An entry for this reply, or null where it can't be sent again by patching. */
+/** An entry for this whole reply to the query in view, or null where it can't be sent again by patching or can't be counted. */
 export const makeEntry = (view: MessageView, message: Buffer, provenance: Provenance): Entry | null => {
   const points = findPatchPoints(message);
   if (provenance.isRotated && points.hasRotatingNames) return null;
   if (points.optOffset >= 0 !== view.hasOpt) return null;
-  return new Entry(view, message, points, provenance);
+  const { serialValue } = provenance;
+  if (serialValue >= 0 && points.serialOffsets.length !== 1) return null;
+  const additions = new Additions();
+  for (const tally of provenance.tallies) tally.note(view, additions);
+  if (!additions.isComplete) return null;
+  // `loadbalance` shuffles NOERROR replies only.
+  const isRotated = provenance.isRotated && ((message[3] as number) & 15) === RCODE.NOERROR;
+  return new Entry({
+    hash: view.hash,
+    variant: view.variant,
+    isSpellingBound: provenance.isSpellingBound,
+    octets: keyAndReply(view, message, provenance.isSpellingBound),
+    questionOctets: view.questionEnd - HEADER_OCTETS,
+    ttlOffsets: points.ttlOffsets,
+    ttls: points.ttls,
+    optOffset: points.optOffset,
+    rotating: isRotated ? points.rotating : [],
+    serialOffset: serialValue >= 0 ? (points.serialOffsets[0] as number) : -1,
+    serialValue,
+    bornAtMs: provenance.bornAtMs,
+    agedSeconds: provenance.agedSeconds,
+    untilMs: provenance.repeatableUntilMs,
+    slots: provenance.slots,
+    seen: provenance.seen,
+    cells: additions.cells,
+    amounts: additions.amounts,
+  });
+};
+
+const keyAndReply = (view: MessageView, message: Buffer, isSpellingBound: boolean): Uint8Array => {
+  const questionOctets = view.questionEnd - HEADER_OCTETS;
+  const octets = new Uint8Array(questionOctets + message.length);
+  octets.set(view.bytes.subarray(HEADER_OCTETS, view.questionEnd));
+  if (!isSpellingBound)
+    for (let i = 0; i < view.nameEnd - HEADER_OCTETS; i++) octets[i] = foldOctet(octets[i] as number);
+  octets.set(message, questionOctets);
+  return octets;
 };

@@ -3,10 +3,12 @@ import { decodeMessage, type Message } from '#dns/decode.ts';
 import { encodeMessage } from '#dns/encode.ts';
 import { MessageView } from '#dns/message-view.ts';
 import { type WireName, wireNameFromText } from '#dns/name.ts';
-import { addressRecord } from '#dns/record.ts';
+import { addressRecord, type ResourceRecord } from '#dns/record.ts';
+import { recordFromText, recordToText } from '#dns/record-text.ts';
 import { CLASS } from '#dns/registry/classes.ts';
 import { RR_TYPE } from '#dns/registry/rr-types.ts';
 import { Generations, Provenance } from '#plugin/index.ts';
+import { makeEntry } from './entry.ts';
 import { AnswerMemory } from './memory.ts';
 
 interface Ask {
@@ -51,28 +53,37 @@ const reply = (ask: Ask, ttl = 30, count = 1): Buffer => {
 const setUp = (maxOctets = 1_000_000) => {
   const generations = new Generations();
   let now = 10_000;
+  const sheet = new Float64Array(16);
   const memory = new AnswerMemory({
     generations,
     random: () => 0,
     maxOctets,
-    clock: { monotonicMs: () => now, wallMs: () => now },
+    sheet,
   });
   const view = new MessageView(42);
   return {
     generations,
     memory,
+    sheet,
     advance: (ms: number) => {
       now += ms;
     },
-    keep: (ask: Ask, message: Buffer, change: (provenance: Provenance) => void = () => undefined) => {
+    keep: (ask: Ask, message: Buffer, change: (provenance: Provenance) => void = () => undefined, isTcp = false) => {
       const provenance = new Provenance(generations);
       change(provenance);
-      expect(view.read(query(ask), false, false)).toBe(true);
-      memory.remember(view, message, provenance);
+      const asked = query(ask);
+      expect(view.read(asked, asked.length, false, isTcp)).toBe(true);
+      const entry = makeEntry(view, message, provenance);
+      if (entry !== null) memory.remember(entry);
     },
     recall: (ask: Ask, isIPv6 = false, isTcp = false): Message | null => {
-      const known = view.read(query(ask), isIPv6, isTcp) ? memory.answer(view) : null;
-      return known === null ? null : (decodeMessage(known) as Message);
+      const asked = query(ask);
+      const entry = view.read(asked, asked.length, isIPv6, isTcp) ? memory.find(view, now) : null;
+      if (entry === null) return null;
+      // Not at the start of the octets, as a batch writes it.
+      const out = Buffer.alloc(100 + entry.length);
+      memory.write(entry, view, now, out, 100);
+      return decodeMessage(out.subarray(100)) as Message;
     },
   };
 };
@@ -157,6 +168,7 @@ describe('the answer memory', () => {
     const { keep, recall } = setUp();
     keep({}, reply({}, 30, 60));
     expect(recall({})).toBeNull();
+    keep({}, reply({}, 30, 60), undefined, true);
     expect(recall({}, false, true)?.answer).toHaveLength(60);
   });
 
@@ -172,15 +184,58 @@ describe('the answer memory', () => {
   });
 
   it('counts as the chain would, once a reply', () => {
-    const { keep, recall } = setUp();
-    const counted: number[] = [];
+    const { keep, recall, sheet } = setUp();
     keep({}, reply({}), (provenance) =>
-      provenance.tallies.push({ count: ({ requestOctets }) => counted.push(requestOctets) }),
+      provenance.tallies.push({
+        note: ({ requestOctets }, into) => {
+          into.add(3, 1);
+          into.add(5, requestOctets);
+        },
+      }),
     );
     recall({});
     recall({});
     recall({ type: RR_TYPE.AAAA });
-    expect(counted).toEqual([47, 47]);
+    expect([...sheet.slice(0, 8)]).toEqual([0, 0, 0, 2, 0, 94, 0, 0]);
+  });
+
+  it('does not keep what there is no room left to count', () => {
+    const { keep, recall } = setUp();
+    keep({}, reply({}), (provenance) => provenance.tallies.push({ note: (_query, into) => into.add(-1, 1) }));
+    expect(recall({})).toBeNull();
+  });
+
+  it('puts the serial of the moment into an SOA that follows one', () => {
+    const { keep, recall, generations } = setUp();
+    const soa = recordFromText('default. 5 IN SOA ns.default. root.default. 1 2 3 4 5');
+    const place = generations.allocateValue();
+    const negative = encodeMessage(
+      { id: 7, flags: 0x8500, opcode: 0, rcode: 3, question: question({}), ...NOTHING, authority: [soa], opt: null },
+      65_535,
+    );
+    keep({}, negative, (provenance) => {
+      provenance.serialValue = place;
+    });
+    const serialOf = (message: Message | null) =>
+      recordToText(message?.authority[0] as ResourceRecord)
+        .split(' ')
+        .at(6);
+    for (const serial of [0, 1_800_000_000, 4_000_000_000]) {
+      generations.setValue(place, serial);
+      expect(serialOf(recall({}))).toBe(String(serial));
+    }
+  });
+
+  it('does not let one name in many spellings grow a long chain', () => {
+    const { keep, memory, recall } = setUp();
+    const spelled = (i: number) => [...'abcdefgh'].map((c, bit) => ((i >> bit) & 1 ? c.toUpperCase() : c)).join('');
+    for (let i = 0; i < 200; i++)
+      keep({ name: `${spelled(i)}.` }, reply({ name: `${spelled(i)}.` }), (provenance) => {
+        provenance.isSpellingBound = true;
+      });
+    expect(memory.octets).toBeLessThan(20_000);
+    expect(recall({ name: `${spelled(199)}.` })).not.toBeNull();
+    expect(recall({ name: `${spelled(0)}.` })).toBeNull();
   });
 
   it('stays within its octets and keeps what is asked for', () => {

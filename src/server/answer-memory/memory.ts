@@ -1,15 +1,17 @@
 import { FLAG, HEADER_OCTETS } from '#dns/decode.ts';
 import type { MessageView } from '#dns/message-view.ts';
 import { rotate } from '#dns/patch.ts';
-import { type Clock, type Generations, isCurrent, type Provenance } from '#plugin/index.ts';
-import { type Entry, makeEntry } from './entry.ts';
+import { type Generations, isCurrent } from '#plugin/index.ts';
+import type { Entry } from './entry.ts';
 
 export interface AnswerMemoryOptions {
   readonly generations: Generations;
-  readonly clock: Clock;
+  /** Uniform in [0, 1). */
   readonly random: () => number;
   /** Octets it may hold, about. */
   readonly maxOctets: number;
+  /** The sheet of cells that its thread counts on (src/metrics/cells.ts). */
+  readonly sheet: Float64Array;
 }
 
 /** What the memory has done so far. */
@@ -21,9 +23,12 @@ export interface AnswerMemoryCounts {
   outdated: number;
 }
 
+/** Entries of one hash: the spellings and variants of a name share one, and nobody may make looking through them slow. */
+const MAX_CHAIN = 16;
+
 /**
  * Encoded replies by question, sent again with the few octets patched that differ: ID, RD, CD, the question's spelling, the
- * OPT's size, TTLs, the order of addresses. An entry is used only while every generation it was made from stands
+ * OPT's size, TTLs, the SOA's serial, the order of addresses. An entry is used only while every generation it was made from stands
  * (docs/architecture.md, "The fast path"), so a change is never followed by an old answer.
  *
  * Eviction is CLOCK over insertion order: the hand passes entries that were used since it last came by, once, and drops the others.
@@ -31,43 +36,74 @@ export interface AnswerMemoryCounts {
 export class AnswerMemory {
   readonly counts: AnswerMemoryCounts = { hits: 0, remembered: 0, evicted: 0, outdated: 0 };
   readonly #options: AnswerMemoryOptions;
+  readonly #generations: Generations;
+  readonly #sheet: Float64Array;
   readonly #byHash = new Map<number, Entry>();
+  /** The clock's hand. A Map's iterator stays valid over changes and comes to what was put in behind it. */
+  #hand: IterableIterator<[number, Entry]> = this.#byHash.entries();
   #octets = 0;
 
   constructor(options: AnswerMemoryOptions) {
     this.#options = options;
+    this.#generations = options.generations;
+    this.#sheet = options.sheet;
   }
 
   get octets(): number {
     return this.#octets;
   }
 
-  /** A ready reply to the query in view, which it counts, or null. */
-  answer(view: MessageView): Buffer | null {
+  /** The entry that answers the query in view at this monotonic time, or null. What is found outdated is dropped. */
+  find(view: MessageView, nowMs: number): Entry | null {
     let entry = this.#byHash.get(view.hash);
     while (entry !== undefined && !entry.matches(view)) entry = entry.next ?? undefined;
     if (entry === undefined) return null;
-    const now = this.#options.clock.monotonicMs();
-    if (now >= entry.untilMs || !isCurrent(this.#options.generations, entry.slots, entry.seen)) {
+    if (nowMs >= entry.untilMs || !isCurrent(this.#generations, entry.slots, entry.seen)) {
       this.#drop(entry);
       this.counts.outdated++;
       return null;
     }
-    if (!view.isTcp && entry.message.length > view.udpLimit) return null;
-    entry.isWarm = true;
-    this.counts.hits++;
-    const { tallies } = entry;
-    for (let i = 0; i < tallies.length; i++) tallies[i]?.count(view);
-    return this.#patched(entry, view, now);
+    if (!view.isTcp && entry.length > view.udpLimit) return null;
+    return entry;
   }
 
-  /** Keeps a whole reply (not truncated) to the query in view. `provenance` must have said that it may be repeated. */
-  remember(view: MessageView, message: Buffer, provenance: Provenance): void {
-    const entry = makeEntry(view, message, provenance);
-    if (entry === null || entry.cost > this.#options.maxOctets) return;
-    let same = this.#byHash.get(entry.hash);
-    while (same !== undefined && !same.matches(view)) same = same.next ?? undefined;
-    if (same !== undefined) this.#drop(same);
+  /** Writes the reply to the query in view at `start`, which has room for `entry.length` octets and is not the query's own place, and counts it. */
+  write(entry: Entry, view: MessageView, nowMs: number, out: Uint8Array, start: number): void {
+    entry.isWarm = true;
+    this.counts.hits++;
+    this.#count(entry);
+    const { octets, questionOctets, fields } = entry;
+    const { bytes, nameEnd } = view;
+    for (let from = questionOctets, to = start; from < octets.length; from++, to++) out[to] = octets[from] as number;
+    out[start] = bytes[0] as number;
+    out[start + 1] = bytes[1] as number;
+    out[start + 2] = ((out[start + 2] as number) & ~(FLAG.RD >> 8)) | ((view.flags & FLAG.RD) >> 8);
+    for (let at = HEADER_OCTETS; at < nameEnd; at++) out[start + at] = bytes[at] as number;
+    if (fields.optOffset >= 0) {
+      const at = start + fields.optOffset;
+      out[at + 3] = bytes[view.questionEnd + 3] as number;
+      out[at + 4] = bytes[view.questionEnd + 4] as number;
+    }
+    if (fields.bornAtMs >= 0) countDown(entry, nowMs, out, start);
+    if (fields.serialOffset >= 0) putWord(out, start + fields.serialOffset, this.#generations.at(fields.serialValue));
+    const { rotating } = fields;
+    for (let i = 0; i < rotating.length; i++)
+      rotate(out, start, rotating[i] as (typeof rotating)[number], this.#options.random);
+  }
+
+  /** Keeps an entry in place of any other for its question. */
+  remember(entry: Entry): void {
+    if (entry.cost > this.#options.maxOctets) return;
+    let outgoing: Entry | null = null;
+    let length = 0;
+    for (let other = this.#byHash.get(entry.hash) ?? null; other !== null; other = other.next) {
+      if (isSameQuestion(other, entry)) {
+        outgoing = other;
+        break;
+      }
+      if (++length >= MAX_CHAIN) outgoing = other;
+    }
+    if (outgoing !== null) this.#drop(outgoing);
     entry.next = this.#byHash.get(entry.hash) ?? null;
     this.#byHash.set(entry.hash, entry);
     this.#octets += entry.cost;
@@ -75,35 +111,11 @@ export class AnswerMemory {
     if (this.#octets > this.#options.maxOctets) this.#evict();
   }
 
-  #patched(entry: Entry, view: MessageView, now: number): Buffer {
-    const { message, points } = entry;
-    const out = Buffer.allocUnsafe(message.length);
-    out.set(message);
-    const { bytes } = view;
-    out[0] = bytes[0] as number;
-    out[1] = bytes[1] as number;
-    out[2] = ((message[2] as number) & ~(FLAG.RD >> 8)) | ((view.flags & FLAG.RD) >> 8);
-    for (let at = HEADER_OCTETS; at < view.nameEnd; at++) out[at] = bytes[at] as number;
-    if (points.optOffset >= 0) {
-      out[points.optOffset + 3] = bytes[view.questionEnd + 3] as number;
-      out[points.optOffset + 4] = bytes[view.questionEnd + 4] as number;
-    }
-    if (entry.bornAtMs >= 0) this.#countDown(out, entry, now);
-    if (entry.isRotated) for (const set of points.rotating) rotate(out, set, this.#options.random);
-    return out;
-  }
-
-  #countDown(out: Buffer, entry: Entry, now: number): void {
-    const age = Math.floor((now - entry.bornAtMs) / 1000) - entry.agedSeconds;
-    if (age <= 0) return;
-    const { ttlOffsets, ttls } = entry.points;
-    for (let i = 0; i < ttlOffsets.length; i++) {
-      const ttl = Math.max(0, (ttls[i] as number) - age);
-      const at = ttlOffsets[i] as number;
-      out[at] = ttl >>> 24;
-      out[at + 1] = ttl >>> 16;
-      out[at + 2] = ttl >>> 8;
-      out[at + 3] = ttl;
+  #count({ cells, amounts }: Entry): void {
+    const sheet = this.#sheet;
+    for (let i = 0; i < cells.length; i++) {
+      const cell = cells[i] as number;
+      sheet[cell] = (sheet[cell] as number) + (amounts[i] as number);
     }
   }
 
@@ -123,23 +135,56 @@ export class AnswerMemory {
   }
 
   #evict(): void {
-    for (const [hash, first] of this.#byHash) {
-      this.#byHash.delete(hash);
-      let kept: Entry | null = null;
-      for (let entry: Entry | null = first; entry !== null; ) {
-        const { next } = entry as Entry;
-        if (entry.isWarm) {
-          entry.isWarm = false;
-          entry.next = kept;
-          kept = entry;
-        } else {
-          this.#octets -= entry.cost;
-          this.counts.evicted++;
-        }
-        entry = next;
+    while (this.#octets > this.#options.maxOctets) {
+      const step = this.#hand.next();
+      if (step.done === true) {
+        this.#hand = this.#byHash.entries();
+        continue;
       }
+      const [hash, first] = step.value;
+      const kept = this.#sweep(first);
+      if (kept !== first) this.#byHash.delete(hash);
       if (kept !== null) this.#byHash.set(hash, kept);
-      if (this.#octets <= this.#options.maxOctets) return;
     }
   }
+
+  /** What stays of the entries of one hash: those used since the hand last came by. */
+  #sweep(first: Entry): Entry | null {
+    let kept: Entry | null = null;
+    for (let entry: Entry | null = first; entry !== null; ) {
+      const { next } = entry as Entry;
+      if (entry.isWarm) {
+        entry.isWarm = false;
+        entry.next = kept;
+        kept = entry;
+      } else {
+        this.#octets -= entry.cost;
+        this.counts.evicted++;
+      }
+      entry = next;
+    }
+    return kept;
+  }
 }
+
+const countDown = ({ fields }: Entry, nowMs: number, out: Uint8Array, start: number): void => {
+  const age = Math.floor((nowMs - fields.bornAtMs) / 1000) - fields.agedSeconds;
+  if (age <= 0) return;
+  const { ttlOffsets, ttls } = fields;
+  for (let i = 0; i < ttlOffsets.length; i++)
+    putWord(out, start + (ttlOffsets[i] as number), Math.max(0, (ttls[i] as number) - age));
+};
+
+/** 32 bits in network order. */
+const putWord = (out: Uint8Array, at: number, word: number): void => {
+  out[at] = word >>> 24;
+  out[at + 1] = word >>> 16;
+  out[at + 2] = word >>> 8;
+  out[at + 3] = word;
+};
+
+const isSameQuestion = (a: Entry, b: Entry): boolean => {
+  if (a.variant !== b.variant || a.questionOctets !== b.questionOctets) return false;
+  for (let i = 0; i < a.questionOctets; i++) if (a.octets[i] !== b.octets[i]) return false;
+  return true;
+};

@@ -41,7 +41,12 @@ const groupOf = (chain: (query: Query) => Reply | Promise<Reply>): ServerGroup =
         },
       },
     ],
-    { services: testServices(), events: { dropped: () => undefined, panic: () => undefined }, memoryOctets: 100_000 },
+    {
+      services: testServices(),
+      events: { dropped: () => undefined, panic: () => undefined },
+      memoryOctets: 100_000,
+      hashSeed: 7,
+    },
   );
 
 const udp = async (chain: (query: Query) => Reply | Promise<Reply>, host = '127.0.0.1') => {

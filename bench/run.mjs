@@ -1,9 +1,11 @@
 // Runs one benchmark: node bench/run.mjs NAME [options]. Bundles it first, because Node.js 20 does not run TypeScript.
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+
+/** What a benchmark starts as processes of their own; it finds them as NAME.mjs beside itself. */
+const PROGRAMS = { load: ['bench/asker/ask.ts', 'bench/floor/echo.ts'] };
 
 const [name = ''] = process.argv.slice(2);
 const entry = [`bench/${name}.ts`, `bench/micro/${name}.ts`].find((path) => existsSync(path));
@@ -11,18 +13,22 @@ if (entry === undefined) {
   console.error(`usage: node bench/run.mjs NAME [options]; there is no bench/${name}.ts (bench/README.md lists them)`);
   process.exit(2);
 }
-const place = mkdtempSync(join(tmpdir(), 'cluster-dns-bench-'));
+// Below node_modules, so that koffi, which brings a binary and can't be bundled, is found from there.
+const cache = fileURLToPath(new URL('../node_modules/.cache', import.meta.url));
+mkdirSync(cache, { recursive: true });
+const place = mkdtempSync(join(cache, 'cluster-dns-bench-'));
 process.on('exit', () => rmSync(place, { recursive: true, force: true }));
-const outfile = join(place, 'bench.mjs');
 await build({
-  entryPoints: [entry],
-  outfile,
+  entryPoints: [entry, ...(PROGRAMS[name] ?? [])].map((path) => ({ in: path, out: basename(path, '.ts') })),
+  outdir: place,
+  outExtension: { '.js': '.mjs' },
   bundle: true,
   platform: 'node',
   format: 'esm',
   target: 'node20',
+  external: ['koffi'],
   banner: { js: "import { createRequire as r } from 'node:module'; const require = r(import.meta.url);" },
   logLevel: 'warning',
 });
 process.argv.splice(1, 2, entry);
-await import(pathToFileURL(outfile).href);
+await import(pathToFileURL(join(place, `${basename(entry, '.ts')}.mjs`)).href);

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Ticks of user and system time a second: Linux has had 100 (USER_HZ) on every platform that Node.js runs on. */
 const TICKS_PER_SECOND = 100;
@@ -8,6 +8,17 @@ export const cpuSeconds = (pid: number): number => {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+};
+
+/**
+ * The same to the nanosecond, for loads so small that a tick of 10 ms is a large part: the run times of the threads that live now, from
+ * /proc/PID/task/TID/schedstat. A thread that ends takes its time with it, so it is for servers whose threads stay.
+ */
+export const fineCpuSeconds = (pid: number): number => {
+  let nanoseconds = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`))
+    nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
+  return nanoseconds / 1e9;
 };
 
 /** Resident memory in MiB. */

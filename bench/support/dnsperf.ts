@@ -15,6 +15,10 @@ export interface DnsperfOptions {
   readonly rate: number;
   /** CPU to pin dnsperf to, or null. */
   readonly cpu: number | null;
+  /** With an OPT, EDNS size 4096. Left out: without. */
+  readonly isEdns?: boolean;
+  /** How often it asks the whole file at the most. Left out: until the time is over. */
+  readonly passes?: number;
 }
 
 export interface DnsperfResult {
@@ -29,7 +33,7 @@ export interface DnsperfResult {
 
 /** Runs dnsperf once. Rejects where it can't be run or printed no result. */
 export const dnsperf = async (options: DnsperfOptions): Promise<DnsperfResult> => {
-  const { address, port, queryFile, seconds, clients, outstanding, isTcp, rate, cpu } = options;
+  const { address, port, queryFile, seconds, clients, outstanding, isTcp, rate, cpu, isEdns, passes } = options;
   const args = [
     '-s',
     address,
@@ -47,6 +51,8 @@ export const dnsperf = async (options: DnsperfOptions): Promise<DnsperfResult> =
     '1',
   ];
   if (isTcp) args.push('-m', 'tcp');
+  if (isEdns) args.push('-e');
+  if (passes !== undefined) args.push('-n', String(passes));
   if (rate > 0) args.push('-Q', String(rate));
   const [command, all] = cpu === null ? ['dnsperf', args] : ['taskset', ['-c', String(cpu), 'dnsperf', ...args]];
   const { stdout } = await execute(command as string, all as string[], { maxBuffer: 1 << 24 });

@@ -1,0 +1,135 @@
+import { type ChildProcess, execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { end, pin, startPinned } from './processes.ts';
+import { BIG_HEADLESS_FROM } from './queries.ts';
+
+const execute = promisify(execFile);
+
+export interface ClusterOptions {
+  /** The built test bed. */
+  readonly testbed: string;
+  /** Of the API server; the three after it are taken too. */
+  readonly port: number;
+  readonly folder: string;
+  /** The CPU that it shares with the asker, and all there are, for while nothing is measured. */
+  readonly cpu: number;
+  readonly allCpus: string;
+}
+
+/** The API server and etcd of the test bed, and what is in them. */
+export class Cluster {
+  readonly #options: ClusterOptions;
+  readonly kubeconfig: string;
+  #services = 0;
+  #hasBigHeadless = false;
+
+  private constructor(options: ClusterOptions) {
+    this.#options = options;
+    this.kubeconfig = `${options.folder}/kubeconfig`;
+  }
+
+  static async start(options: ClusterOptions): Promise<Cluster> {
+    const cluster = new Cluster(options);
+    await cluster.#up();
+    return cluster;
+  }
+
+  /** Makes the Services up to this number that are not there yet. There is no way back. */
+  async growTo(services: number): Promise<void> {
+    if (services > this.#services)
+      await this.#load(['-from', `${this.#services}`, '-services', `${services - this.#services}`]);
+    this.#services = Math.max(this.#services, services);
+  }
+
+  /** Makes ten headless Services of 100 endpoints each. */
+  async addBigHeadless(): Promise<void> {
+    if (this.#hasBigHeadless) return;
+    this.#hasBigHeadless = true;
+    await this.#load(['-from', `${BIG_HEADLESS_FROM}`, '-services', '10', '-endpoints', '100', '-headless', '1']);
+  }
+
+  /** Replaces an endpoint's address so many times a second until the process is ended. */
+  churn(rate: number): ChildProcess {
+    const args = [
+      'churn',
+      '-server',
+      this.#http,
+      '-services',
+      `${this.#services}`,
+      '-rate',
+      `${rate}`,
+      '-seconds',
+      '3600',
+    ];
+    return startPinned([this.#program('mini-load'), ...args], this.#options.cpu, `${this.#options.folder}/churn.log`);
+  }
+
+  /**
+   * Kills the API server and starts it again with its history forgotten: every watch is answered with 410 and has to list again. Resolves once
+   * Services and EndpointSlices were listed and nothing was for a second; gives false where that has not happened within the time.
+   */
+  async makeRelist(timeoutMs: number): Promise<boolean> {
+    await this.#script('down.sh', 'kill9');
+    await this.#script('compact.sh');
+    await this.#up();
+    const deadline = performance.now() + timeoutMs;
+    for (let before = ''; performance.now() < deadline; await delay(1000)) {
+      const lists = await this.#lists();
+      const now = lists.join('\n');
+      if (now === before && ['services', 'endpointslices'].every((kind) => now.includes(`resource="${kind}"`)))
+        return true;
+      before = now;
+    }
+    return false;
+  }
+
+  async stop(): Promise<void> {
+    await this.#script('down.sh');
+  }
+
+  get #http(): string {
+    return `http://127.0.0.1:${this.#options.port + 1}`;
+  }
+
+  #program(name: string): string {
+    return `${this.#options.testbed}/bin/${name}`;
+  }
+
+  /** The API server's counters of lists that were answered since its start. */
+  async #lists(): Promise<string[]> {
+    try {
+      const text = await (await fetch(`${this.#http}/metrics`)).text();
+      return text.split('\n').filter((line) => /^apiserver_request_total\{code="200".*verb="LIST"/.test(line));
+    } catch {
+      return []; // not up
+    }
+  }
+
+  async #up(): Promise<void> {
+    await this.#script('up.sh', this.kubeconfig);
+  }
+
+  async #load(args: readonly string[]): Promise<void> {
+    const pids = ['api', 'etcd'].map((name) => Number(readFileSync(`${this.#state}/${name}.pid`, 'utf8')));
+    for (const pid of pids) await pin(pid, this.#options.allCpus);
+    await execute(this.#program('mini-load'), ['load', '-server', this.#http, '-endpoints', '2', ...args]);
+    for (const pid of pids) await pin(pid, `${this.#options.cpu}`);
+  }
+
+  get #state(): string {
+    return `${this.#options.folder}/state`;
+  }
+
+  /** The API server and etcd inherit the CPU. Their state is on the bench's own disk space and not where another test bed's may be. */
+  async #script(name: string, ...args: string[]): Promise<void> {
+    const { testbed, port, cpu } = this.#options;
+    await execute('taskset', ['-c', `${cpu}`, `${testbed}/${name}`, `${port}`, ...args], {
+      env: { ...process.env, MINI_STATE: this.#state },
+    });
+  }
+}
+
+/** Ends a churn. */
+export const endChurn = end;

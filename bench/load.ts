@@ -11,6 +11,7 @@ import { Cluster } from './load/cluster.ts';
 import { Measure } from './load/measure.ts';
 import type { ServerPlace } from './load/peer-configs.ts';
 import { estimateSeconds, planStages, type Stage } from './load/plan.ts';
+import { freePorts } from './load/ports.ts';
 import { end, type RunningServer, startPinned, startServer } from './load/processes.ts';
 import { conditions, ResultsFile } from './load/results.ts';
 import { runRelist, runScenario, type ScenarioRun } from './load/run-scenario.ts';
@@ -31,8 +32,6 @@ const { values } = parseArgs({
     services: { type: 'string', default: '5000' },
     server: { type: 'string', multiple: true, default: [] as string[] },
     program: { type: 'string', default: 'dist/cluster-dns.js' },
-    port: { type: 'string', default: '15300' },
-    'api-port': { type: 'string', default: '17443' },
     name: { type: 'string' },
     out: { type: 'string', default: 'bench/results' },
     plan: { type: 'boolean', default: false },
@@ -91,9 +90,12 @@ const file =
     ? null
     : new ResultsFile(values.out, values.name, new Date().toISOString().slice(0, 10), head);
 
+const firstPort = await freePorts(15_300, 4 * kinds.length + 5);
+const ports = { api: firstPort, upstream: firstPort + 4, servers: firstPort + 5 };
+
 const placeOf = (kind: ServerKind, stage: Stage, kubeconfig: string): ServerPlace => ({
-  port: Number(values.port) + 10 * (1 + kinds.indexOf(kind)),
-  upstreamPort: Number(values.port),
+  port: ports.servers + 4 * kinds.indexOf(kind), // with health, ready and metrics behind it
+  upstreamPort: ports.upstream,
   folder: join(folder, kind.name.replaceAll(' ', '-')),
   services: stage.services,
   kubeconfig,
@@ -144,21 +146,26 @@ const show = (scenario: Scenario, rate: number, outcomes: Awaited<ReturnType<typ
 };
 
 const main = async (): Promise<void> => {
-  const upstream = startPinned([compile('upstream'), '127.0.0.1', values.port], askerCpu, join(folder, 'upstream.log'));
+  const upstream = startPinned(
+    [compile('upstream'), '127.0.0.1', `${ports.upstream}`],
+    askerCpu,
+    join(folder, 'upstream.log'),
+  );
   const cluster = await Cluster.start({
     testbed: resolve(values.testbed as string),
-    port: Number(values['api-port']),
+    port: ports.api,
     folder,
     cpu: askerCpu,
     allCpus: `0-${cpus().length - 1}`,
   });
   // Ctrl-C ends the servers with this process; the API server is detached and has to be asked.
   let isStopping = false;
-  process.on('SIGINT', () => {
-    if (isStopping) return;
-    isStopping = true;
-    void cluster.stop().finally(() => process.exit(130));
-  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => {
+      if (isStopping) return;
+      isStopping = true;
+      void cluster.stop().finally(() => process.exit(130));
+    });
   const measure = new Measure({ ...timing, askerCpu, askerScript: program('ask'), folder });
   try {
     for (const stage of stages) await runStage(stage, cluster, measure);

@@ -32,7 +32,12 @@ export class Cluster {
 
   static async start(options: ClusterOptions): Promise<Cluster> {
     const cluster = new Cluster(options);
-    await cluster.#up();
+    try {
+      await cluster.#up();
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
     return cluster;
   }
 
@@ -107,12 +112,21 @@ export class Cluster {
     }
   }
 
+  /** up.sh waits for whoever answers on the port; the kubeconfig is written by ours alone, and is only good for ours. */
   async #up(): Promise<void> {
     await this.#script('up.sh', this.kubeconfig);
+    for (const pid of this.#pids()) process.kill(pid, 0);
+    if (!readFileSync(this.kubeconfig, 'utf8').includes(`:${this.#options.port}`))
+      throw new Error(`the API server on port ${this.#options.port} is not the one that was started`);
+  }
+
+  /** Of the API server and etcd. */
+  #pids(): readonly number[] {
+    return ['api', 'etcd'].map((name) => Number(readFileSync(`${this.#state}/${name}.pid`, 'utf8')));
   }
 
   async #load(args: readonly string[]): Promise<void> {
-    const pids = ['api', 'etcd'].map((name) => Number(readFileSync(`${this.#state}/${name}.pid`, 'utf8')));
+    const pids = this.#pids();
     for (const pid of pids) await pin(pid, this.#options.allCpus);
     await execute(this.#program('mini-load'), ['load', '-server', this.#http, '-endpoints', '2', ...args]);
     for (const pid of pids) await pin(pid, `${this.#options.cpu}`);
@@ -122,7 +136,7 @@ export class Cluster {
     return `${this.#options.folder}/state`;
   }
 
-  /** The API server and etcd inherit the CPU. Their state is on the bench's own disk space and not where another test bed's may be. */
+  /** The API server and etcd inherit the CPU. Their state is in the bench's folder, not where another test bed's may be. */
   async #script(name: string, ...args: string[]): Promise<void> {
     const { testbed, port, cpu } = this.#options;
     await execute('taskset', ['-c', `${cpu}`, `${testbed}/${name}`, `${port}`, ...args], {

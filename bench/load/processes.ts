@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { ask } from '#test/dns-client.ts';
@@ -57,13 +57,15 @@ export const startServer = async (kind: ServerKind, place: ServerPlace, cpu: num
   const end_ = performance.now() + 60_000;
   for (;;) {
     if (child.exitCode !== null || child.signalCode !== null)
-      throw new Error(`${kind.name} ended at its start, see ${log}`);
-    if (performance.now() > end_) throw new Error(`${kind.name} gave no right answer within 60 s, see ${log}`);
+      throw new Error(`${kind.name} ended at its start:\n${tail(log)}`);
+    if (performance.now() > end_) throw new Error(`${kind.name} gave no right answer within 60 s:\n${tail(log)}`);
     if (await isRight(kind, place.port, name)) break;
     await delay(20);
   }
   return { kind, port: place.port, pid: child.pid as number, stop: () => end(child) };
 };
+
+const tail = (log: string): string => readFileSync(log, 'utf8').slice(-2000);
 
 const isRight = async (kind: ServerKind, port: number, name: string): Promise<boolean> => {
   try {

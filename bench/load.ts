@@ -166,7 +166,7 @@ const main = async (): Promise<void> => {
       isStopping = true;
       void cluster.stop().finally(() => process.exit(130));
     });
-  const measure = new Measure({ ...timing, askerCpu, askerScript: program('ask'), folder });
+  const measure = new Measure({ ...timing, serverCpu, askerCpu, askerScript: program('ask'), folder });
   try {
     for (const stage of stages) await runStage(stage, cluster, measure);
   } finally {

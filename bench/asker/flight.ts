@@ -5,6 +5,8 @@ const IDS = 65_536;
 
 /** The queries that are under way, by their ID, and what came of them. Times are ms of performance.now(). */
 export class Flight {
+  /** Latencies count of queries that are due from here on. */
+  readonly #from: number;
   readonly #due = new Float64Array(IDS).fill(-1);
   readonly #latency = new Histogram();
   readonly #lateness = new Histogram();
@@ -14,12 +16,16 @@ export class Flight {
   #truncated = 0;
   #withAnswer = 0;
 
+  constructor(from: number) {
+    this.#from = from;
+  }
+
   /** Notes a query that was due at a time and leaves now, and gives the ID for it. */
   leave(due: number, now: number): number {
     const id = this.#asked++ % IDS;
-    if (this.#due[id] !== -1) this.#latency.record(LOST_AFTER_MS * 1000); // not answered for 65,536 queries
+    this.#lose(this.#due[id] as number); // not answered for 65,536 queries
     this.#due[id] = due;
-    this.#lateness.record((now - due) * 1000);
+    if (due >= this.#from) this.#lateness.record((now - due) * 1000);
     return id;
   }
 
@@ -30,7 +36,7 @@ export class Flight {
     if (due === -1) return;
     this.#due[id] = -1;
     this.#answered++;
-    this.#latency.record((now - due) * 1000);
+    if (due >= this.#from) this.#latency.record((now - due) * 1000);
     const rcode = (octets[offset + 3] as number) & 15;
     this.#rcodes[rcode] = (this.#rcodes[rcode] as number) + 1;
     if ((octets[offset + 2] as number) & 2) this.#truncated++;
@@ -41,9 +47,13 @@ export class Flight {
     return this.#answered === this.#asked;
   }
 
+  #lose(due: number): void {
+    if (due !== -1 && due >= this.#from) this.#latency.record(LOST_AFTER_MS * 1000);
+  }
+
   /** Counts what is still under way as lost. */
   report(): AskerReport {
-    for (const due of this.#due) if (due !== -1) this.#latency.record(LOST_AFTER_MS * 1000);
+    for (const due of this.#due) this.#lose(due);
     return {
       asked: this.#asked,
       answered: this.#answered,

@@ -5,7 +5,7 @@ export interface AskerJob {
   readonly queryFile: string;
   /** Queries a second. */
   readonly rate: number;
-  /** For how long it asks, at the most; it also ends when its standard input does. */
+  /** For how long it asks after WARM_UP_MS, at the most; it also ends when its standard input does. */
   readonly seconds: number;
   readonly isTcp: boolean;
   /** EDNS UDP size; 0: no OPT. */
@@ -16,6 +16,7 @@ export interface AskerJob {
 
 /** What it prints, as JSON. Times are microseconds. */
 export interface AskerReport {
+  /** Counts include the warm-up, times do not. */
   readonly asked: number;
   readonly answered: number;
   /** From when a query was due to when its reply was there; one without a reply counts as LOST_AFTER_MS. */
@@ -33,3 +34,6 @@ export interface AskerReport {
 
 /** A query that is not answered by then is lost. */
 export const LOST_AFTER_MS = 1000;
+
+/** So long the asker's own code is being compiled, and it asks late. */
+export const WARM_UP_MS = 300;

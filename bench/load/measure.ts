@@ -1,8 +1,8 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import type { AskerJob, AskerReport } from '../asker/job.ts';
 import { dnsperf } from '../support/dnsperf.ts';
-import { cpuSeconds, fineCpuSeconds } from '../support/process-accounting.ts';
+import { busySeconds, cpuSeconds, fineCpuSeconds } from '../support/process-accounting.ts';
 import type { RunningServer } from './processes.ts';
 import type { QueryNeed } from './queries.ts';
 import type { Scenario } from './scenarios.ts';
@@ -12,6 +12,7 @@ export interface MeasureOptions {
   readonly seconds: number;
   /** Of one at a fixed rate. */
   readonly pacedSeconds: number;
+  readonly serverCpu: number;
   readonly askerCpu: number;
   /** The bundled asker. */
   readonly askerScript: string;
@@ -22,6 +23,7 @@ export interface MeasureOptions {
 export interface ClosedFigures {
   readonly cpuMicroseconds: number;
   readonly perSecond: number;
+  readonly foreignShare: number;
   readonly lost: number;
   readonly rcodes: string;
 }
@@ -29,6 +31,8 @@ export interface ClosedFigures {
 /** At a fixed rate: how long a query takes, and what it costs then. */
 export interface PacedFigures {
   readonly cpuMicroseconds: number;
+  /** Of the server's CPU, what others had meanwhile: on a machine that others use, neither latencies nor queries a second mean much. */
+  readonly foreignShare: number;
   readonly report: AskerReport;
 }
 
@@ -59,11 +63,12 @@ export class Measure {
   async closed(server: RunningServer, scenario: Scenario, services: number, round: number): Promise<ClosedFigures> {
     const { seconds } = this.#options;
     const file = this.#file(scenario, services, seconds * MOST_UNIQUE_PER_SECOND, 2 * round + 1);
-    const before = cpuSeconds(server.pid);
+    const meter = this.#meter(() => cpuSeconds(server.pid));
     const { completed, perSecond, lost, rcodes } = scenario.isUnique
       ? await this.#dnsperf(server, scenario, file, seconds, 1)
       : await this.#dnsperf(server, scenario, file, seconds);
-    return { cpuMicroseconds: ((cpuSeconds(server.pid) - before) * 1e6) / completed, perSecond, lost, rcodes };
+    const { own, foreignShare } = meter();
+    return { cpuMicroseconds: (own * 1e6) / completed, perSecond, foreignShare, lost, rcodes };
   }
 
   /** Where `during` is given, it goes on until that is over, and at least for the usual time. */
@@ -78,21 +83,33 @@ export class Measure {
     const { pacedSeconds } = this.#options;
     const job: AskerJob = {
       port: server.port,
-      queryFile: this.#file(scenario, services, rate * pacedSeconds, 2 * round + 2),
+      queryFile: this.#file(scenario, services, rate * (pacedSeconds + 1), 2 * round + 2),
       rate,
       seconds: during === undefined ? pacedSeconds : 120,
       isTcp: scenario.isTcp ?? false,
       udpSize: scenario.udpSize ?? 0,
       clients: CLIENTS,
     };
-    const before = fineCpuSeconds(server.pid);
+    const meter = this.#meter(() => fineCpuSeconds(server.pid));
     const report = await this.#ask(job, during);
-    return { cpuMicroseconds: ((fineCpuSeconds(server.pid) - before) * 1e6) / report.answered, report };
+    const { own, foreignShare } = meter();
+    return { cpuMicroseconds: (own * 1e6) / report.answered, foreignShare, report };
+  }
+
+  /** Starts to measure a server's CPU time; what it gives ends it. */
+  #meter(cpuTime: () => number): () => { readonly own: number; readonly foreignShare: number } {
+    const { serverCpu } = this.#options;
+    const [own, busy, started] = [cpuTime(), busySeconds(serverCpu), performance.now()];
+    return () => {
+      const used = cpuTime() - own;
+      const foreign = busySeconds(serverCpu) - busy - used;
+      return { own: used, foreignShare: Math.max(0, (foreign * 1000) / (performance.now() - started)) };
+    };
   }
 
   #ask(job: AskerJob, during?: () => Promise<void>): Promise<AskerReport> {
     const { askerCpu, askerScript } = this.#options;
-    const command = ['taskset', '-c', `${askerCpu}`, ...realTime(), process.execPath, askerScript, JSON.stringify(job)];
+    const command = ['taskset', '-c', `${askerCpu}`, process.execPath, askerScript, JSON.stringify(job)];
     return new Promise((resolve, reject) => {
       const asker = spawn(command[0] as string, command.slice(1), { stdio: ['pipe', 'pipe', 'pipe'] });
       let stdout = '';
@@ -138,9 +155,3 @@ export class Measure {
     return path;
   }
 }
-
-/** The asker shares its CPU with the API server: it goes first where that is allowed. */
-const realTime = (): readonly string[] => {
-  const isAllowed = spawnSync('chrt', ['--rr', '10', 'true']).status === 0;
-  return isAllowed ? ['chrt', '--rr', '10'] : [];
-};

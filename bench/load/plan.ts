@@ -22,7 +22,7 @@ export interface Timing {
 }
 
 /** Seconds of one turn besides the asking itself: moving the server, a pass over the names, starting the askers. */
-const TURN_SECONDS = 0.7;
+const TURN_SECONDS = 1;
 const RELIST_SECONDS = 14;
 const OBJECTS_PER_SECOND = 2500;
 

@@ -63,7 +63,19 @@ const repliesOf = ({ closed, paced, remarks }: Outcome): string => {
     closed.reduce((sum, each) => sum + each.lost, 0) +
     paced.reduce((sum, { report }) => sum + report.asked - report.answered, 0);
   const parts = paced.length > 0 ? pacedReplies(paced) : [closed.at(-1)?.rcodes ?? ''];
-  return [...parts, ...(lost > 0 ? [`${lost} lost`] : []), ...remarks].join(', ');
+  return [...parts, ...(lost > 0 ? [`${lost} lost`] : []), ...foreignRemark(closed, paced), ...remarks].join(', ');
+};
+
+/** What a quiet machine's own work takes of a CPU is below this. */
+const MOST_FOREIGN_SHARE = 0.05;
+
+const foreignRemark = (closed: readonly ClosedFigures[], paced: readonly PacedFigures[]): readonly string[] => {
+  const shares = [...closed, ...paced].map(({ foreignShare }) => foreignShare);
+  const most = Math.max(...shares);
+  const disturbed = shares.filter((share) => share > MOST_FOREIGN_SHARE).length;
+  return disturbed === 0
+    ? []
+    : [`DISTURBED ${disturbed} of ${shares.length} times: others took up to ${(100 * most).toFixed(0)} % of its CPU`];
 };
 
 const pacedReplies = (paced: readonly PacedFigures[]): readonly string[] => {

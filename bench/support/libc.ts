@@ -16,6 +16,7 @@ export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 export const MSG_WAITFORONE = 0x10000;
 export const PR_SET_TIMERSLACK = 29;
+export const SCHED_RR = 2;
 
 export const socket: (domain: number, type: number, protocol: number) => number = call('int socket(int, int, int)');
 export const bind: (fd: number, address: Buffer, length: number) => number = call('int bind(int, void*, uint32_t)');
@@ -42,6 +43,9 @@ export const ppoll: (fds: number, count: number, timeout: number, signals: numbe
 );
 export const prctl: (option: number, value: number, third: number, fourth: number, fifth: number) => number = call(
   'int prctl(int, ulong, ulong, ulong, ulong)',
+);
+export const sched_setscheduler: (thread: number, policy: number, priority: Buffer) => number = call(
+  'int sched_setscheduler(int, int, void*)',
 );
 export const errno = (): number => koffi.errno();
 

@@ -21,6 +21,16 @@ export const fineCpuSeconds = (pid: number): number => {
   return nanoseconds / 1e9;
 };
 
+/** Seconds that a CPU was not idle, stolen time included, since the machine's start. From /proc/stat. */
+export const busySeconds = (cpu: number): number => {
+  const line =
+    readFileSync('/proc/stat', 'utf8')
+      .split('\n')
+      .find((each) => each.startsWith(`cpu${cpu} `)) ?? '';
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0, stolen = 0] = line.split(' ').slice(1).map(Number);
+  return (user + nice + system + irq + softIrq + stolen) / TICKS_PER_SECOND;
+};
+
 /** Resident memory in MiB. */
 export const residentMiB = (pid: number): number => {
   const match = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));

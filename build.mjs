@@ -35,7 +35,13 @@ const leanClientNode = {
 
 rmSync('dist', { recursive: true, force: true });
 await build({
-  entryPoints: { 'cluster-dns': 'src/cli/main.ts', plugin: 'src/plugin/index.ts' },
+  entryPoints: {
+    'cluster-dns': 'src/cli/main.ts',
+    'listener-thread': 'src/server/listeners/batch/thread.ts',
+    plugin: 'src/plugin/index.ts',
+  },
+  // It brings binaries, which it looks for beside itself.
+  external: ['koffi'],
   outdir: 'dist',
   bundle: true,
   splitting: true,

@@ -9,6 +9,7 @@ const ROOT = join(import.meta.dirname, '..');
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   dns: [],
   corefile: [],
+  libc: ['dns'],
   metrics: [],
   log: [],
   'http-endpoint': [],
@@ -16,7 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   kube: ['dns'],
   upstream: ['dns'],
   netfilter: [],
-  server: ['plugin', 'dns', 'corefile'],
+  server: ['plugin', 'dns', 'corefile', 'libc'],
   proxy: ['netfilter', 'kube'],
   'node-cache': ['netfilter', 'kube', 'server', 'corefile'],
 };
@@ -33,6 +34,7 @@ const SEAMS: Readonly<Record<string, readonly string[]>> = {
   '@kubernetes/client-node': ['kube'],
   'prom-client': ['metrics'],
   pino: ['log'],
+  koffi: ['libc'],
 };
 
 /** `room` is a folder of src/, or `plugins/NAME`, or `plugins` for its index. */

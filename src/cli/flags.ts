@@ -12,6 +12,7 @@ export interface ServeFlags {
   readonly version: boolean;
   readonly manifests: readonly string[];
   readonly logFormat: 'text' | 'json';
+  readonly udpListener: 'auto' | 'batch' | 'dgram';
 }
 
 /** A command line that can't be used; the process ends with `exitCode`. */
@@ -44,6 +45,7 @@ const OPTIONS = {
   h: { type: 'boolean', default: false },
   manifests: { type: 'string', multiple: true, default: [] as string[] },
   'log-format': { type: 'string', default: 'text' },
+  'udp-listener': { type: 'string', default: 'auto' },
 } as const;
 
 const BOOLEAN_TEXT: Readonly<Record<string, boolean>> = {
@@ -73,6 +75,7 @@ export const USAGE = `Usage: cluster-dns [flags]
   -pidfile FILE       write the process id to this file
   -plugins            list the plugins
   -quiet              no start banner
+  -udp-listener HOW   batch (listener threads), dgram (without), or auto: batch where it works (default auto)
   -version            print the version
 `;
 
@@ -118,6 +121,9 @@ export const readServeFlags = (args: readonly string[]): ServeFlags => {
   const logFormat = values['log-format'];
   if (logFormat !== 'text' && logFormat !== 'json')
     throw new UsageError(`-log-format: "${logFormat}" is neither text nor json`);
+  const udpListener = values['udp-listener'];
+  if (udpListener !== 'auto' && udpListener !== 'batch' && udpListener !== 'dgram')
+    throw new UsageError(`-udp-listener: "${udpListener}" is none of auto, batch and dgram`);
   return {
     conf: values.conf,
     port: readPort(values.p ?? values['dns.port']),
@@ -127,5 +133,6 @@ export const readServeFlags = (args: readonly string[]): ServeFlags => {
     version: values.version,
     manifests: values.manifests,
     logFormat,
+    udpListener,
   };
 };

@@ -90,6 +90,7 @@ const serve = async (flags: ServeFlags, corefile: CorefileText, io: CliIo): Prom
     defaultPort: flags.port,
     defaultHosts: services.isLenient ? LOOPBACK : EVERYWHERE,
     fileName: corefile.name,
+    udp: { mode: flags.udpListener, threadScript: new URL('./listener-thread.js', import.meta.url) },
   });
   const untie = onSignals(server, log, finish);
   // Work in the background that failed without anyone waiting for it is a plugin's crash like any other: counted, logged, survived.

@@ -66,14 +66,24 @@ export const findPatchPoints = (message: Buffer): PatchPoints => {
   };
 };
 
-/** Puts the RDATA of a set in a new random order, in place; the message begins at `start`. `random` is uniform in [0, 1). */
-export const rotate = (message: Uint8Array, start: number, set: RotatingSet, random: () => number): void => {
-  const { offsets, octets } = set;
-  for (let i = offsets.length - 1; i > 0; i--) {
+/**
+ * Puts the RDATA of a set in a new random order, in place. The message begins at `start`; the offsets of its RDATA are `count` of
+ * `offsets`, from `first` on, each of `octets` octets. `random` is uniform in [0, 1).
+ */
+export const rotate = (
+  message: Uint8Array,
+  start: number,
+  offsets: Int32Array,
+  first: number,
+  count: number,
+  octets: number,
+  random: () => number,
+): void => {
+  for (let i = count - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));
     if (i === j) continue;
-    const a = start + (offsets[i] as number);
-    const b = start + (offsets[j] as number);
+    const a = start + (offsets[first + i] as number);
+    const b = start + (offsets[first + j] as number);
     for (let k = 0; k < octets; k++) {
       const octet = message[a + k] as number;
       message[a + k] = message[b + k] as number;

@@ -211,9 +211,8 @@ export class GaugeFamily extends Family<Gauge> {
 
 /** A counter that lives elsewhere (the kernel, the runtime) and is asked for at each scrape. */
 export class ObservedCounterFamily extends Family<Gauge> {
-  constructor(options: FamilyOptions, read: () => number) {
+  constructor(options: FamilyOptions) {
     super(options, 'counter');
-    this.at().follow(read);
   }
   protected make(): Gauge {
     return new Gauge();

@@ -37,9 +37,9 @@ export class Metrics {
     return this.#family(options.name, HistogramFamily, () => new HistogramFamily(options, this.cells));
   }
 
-  /** A counter without labels that is read at the scrape; the first reader stays. */
-  observedCounter(options: FamilyOptions, read: () => number): ObservedCounterFamily {
-    return this.#family(options.name, ObservedCounterFamily, () => new ObservedCounterFamily(options, read));
+  /** Counters that are read at the scrape: each child is told how by `follow`. */
+  observedCounter(options: FamilyOptions): ObservedCounterFamily {
+    return this.#family(options.name, ObservedCounterFamily, () => new ObservedCounterFamily(options));
   }
 
   /** The text exposition: families by name, those without a series left out. */

@@ -47,7 +47,10 @@ export const declareProcess = (metrics: Metrics, read: ReadProc = readProcSelf):
       .at()
       .follow(value);
   const counter = (name: string, help: string, value: () => number): void => {
-    metrics.observedCounter({ name: `process_${name}`, help }, value);
+    metrics
+      .observedCounter({ name: `process_${name}`, help })
+      .at()
+      .follow(value);
   };
   counter('cpu_seconds_total', 'CPU time in user and system mode.', () => {
     const { user, system } = process.cpuUsage();

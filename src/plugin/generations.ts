@@ -11,7 +11,7 @@ const SHARED_VALUES = 256;
  */
 export class Generations implements SlotTable {
   /** The slots, and behind them the shared values. */
-  readonly words: Int32Array;
+  readonly words: Int32Array<SharedArrayBuffer>;
   readonly #mask: number;
   #values = 0;
 

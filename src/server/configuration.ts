@@ -44,6 +44,8 @@ export interface Configuration {
   /** Plugins in the order in which they start: block by block, in chain order. */
   readonly instances: readonly Instance[];
   readonly groups: readonly ConfiguredGroup[];
+  /** UDP sockets wanted for each address: the most that a block asks for, 0 where none does. */
+  readonly socketCount: number;
   readonly faults: Faults;
   /** Text of every file read, by the name that tokens carry. */
   readonly sources: ReadonlyMap<string, string>;
@@ -92,7 +94,8 @@ export const configure = (options: ConfigureOptions): Configuration => {
     blocks.map(({ info, hosts }, i) => ({ keys: info.keys, hosts, token: corefile.blocks[i]?.keys[0] ?? null })),
     faults,
   );
-  return { corefile, instances, groups: groupBlocks(blocks, options), faults, sources };
+  const socketCount = Math.max(0, ...blocks.map(({ info }) => info.settings.socketCount ?? 0));
+  return { corefile, instances, groups: groupBlocks(blocks, options), socketCount, faults, sources };
 };
 
 /** A plugin that throws at its setup has a fault of its own, and the others are still read. */

@@ -2,13 +2,19 @@ import { randomInt } from 'node:crypto';
 import { faultLine, faultsText } from '#corefile/diagnostics.ts';
 import { type Configuration, type ConfigureOptions, configure } from './configuration.ts';
 import { ListenerSet } from './listener-set.ts';
+import { UdpListeners, type UdpOptions } from './listeners/udp-listeners.ts';
+import { MEMORY_OCTETS } from './server-group.ts';
 
 /** Longest a stop or a reload waits for queries on their way (CoreDNS: graceful timeout). */
 const DRAIN_MS = 5000;
 
+const DGRAM: UdpOptions = { mode: 'dgram', threadScript: new URL('none:') };
+
 export interface ServerOptions extends Omit<ConfigureOptions, 'file' | 'text' | 'hashSeed'> {
   /** Name of the configuration in messages where it is no file. */
   readonly fileName: string;
+  /** How UDP is listened to; left out: by dgram. */
+  readonly udp?: UdpOptions;
 }
 
 /** A Corefile with faults; the message has all of them, each with its place and its line. */
@@ -28,7 +34,7 @@ export class ConfigurationError extends Error {
  */
 export class DnsServer {
   readonly #options: ServerOptions;
-  readonly #listeners = new ListenerSet();
+  readonly #listeners: ListenerSet;
   readonly #hashSeed = randomInt(2 ** 32);
   #current: Configuration | null = null;
   #reloading: Promise<unknown> = Promise.resolve();
@@ -36,6 +42,8 @@ export class DnsServer {
 
   constructor(options: ServerOptions) {
     this.#options = options;
+    const { services, memoryOctets = MEMORY_OCTETS, udp = DGRAM } = options;
+    this.#listeners = new ListenerSet(new UdpListeners(udp, { services, memoryOctets, hashSeed: this.#hashSeed }));
   }
 
   get configuration(): Configuration | null {
@@ -122,7 +130,7 @@ export class DnsServer {
       for (const instance of next.instances) await instance.start?.();
       // A start may have waited for a cluster, and nobody be left to open sockets for.
       if (this.#isStopping) throw new Error('the server is stopping');
-      await this.#listeners.replace(next.groups);
+      await this.#listeners.replace(next.groups, next.socketCount);
     } catch (error) {
       await this.#stopInstances(next);
       throw error;

@@ -1,6 +1,6 @@
 import { addressText, type ListenAddress, type Listener } from './listeners/listener.ts';
 import { TcpListener } from './listeners/tcp.ts';
-import { UdpDgramListener } from './listeners/udp-dgram.ts';
+import type { UdpListeners } from './listeners/udp-listeners.ts';
 import type { ServerGroup } from './server-group.ts';
 
 /** A group and where it is to be listened for. */
@@ -17,20 +17,26 @@ interface Pair {
 
 /** UDP and TCP sockets of the process, by address. */
 export class ListenerSet {
+  readonly #udp: UdpListeners;
   #pairs = new Map<string, Pair>();
+
+  constructor(udp: UdpListeners) {
+    this.#udp = udp;
+  }
 
   /**
    * Opens what is new, hands every address to its group in one step, closes what is no longer wanted. Where a socket can't be opened
-   * nothing has changed.
+   * nothing has changed. `socketCount`: UDP sockets wanted for each address, 0 where none is said.
    */
-  async replace(wanted: readonly GroupAddress[]): Promise<void> {
+  async replace(wanted: readonly GroupAddress[], socketCount: number): Promise<void> {
+    await this.#udp.prepare(socketCount);
     const next = new Map<string, Pair>();
     const opened: Listener[] = [];
     try {
       for (const { address, group } of wanted) {
         const key = addressText(address);
         const known = this.#pairs.get(key);
-        const pair = known ?? { address, label: group.label, listeners: await openPair(address) };
+        const pair = known ?? { address, label: group.label, listeners: await this.#openPair(address) };
         if (known === undefined) opened.push(...pair.listeners);
         next.set(key, pair);
       }
@@ -57,16 +63,17 @@ export class ListenerSet {
     const pairs = [...this.#pairs.values()];
     this.#pairs = new Map();
     await Promise.all(pairs.flatMap(({ listeners }) => listeners.map((listener) => listener.close())));
+    await this.#udp.close();
+  }
+
+  /** TCP first, then UDP on the same port, so that port 0 gives one port for both. */
+  async #openPair(address: ListenAddress): Promise<Listener[]> {
+    const tcp = await TcpListener.open(address);
+    try {
+      return [await this.#udp.open({ host: address.host, port: tcp.port }), tcp];
+    } catch (error) {
+      await tcp.close();
+      throw error;
+    }
   }
 }
-
-/** TCP first, then UDP on the same port, so that port 0 gives one port for both. */
-const openPair = async (address: ListenAddress): Promise<Listener[]> => {
-  const tcp = await TcpListener.open(address);
-  try {
-    return [await UdpDgramListener.open({ host: address.host, port: tcp.port }), tcp];
-  } catch (error) {
-    await tcp.close();
-    throw error;
-  }
-};

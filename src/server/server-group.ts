@@ -15,8 +15,9 @@ import {
   type Transport,
 } from '#plugin/index.ts';
 import { acceptMessage, badVersion, isOddClass } from './accept.ts';
-import { type Entry, makeEntry } from './answer-memory/entry.ts';
 import { AnswerMemory } from './answer-memory/memory.ts';
+import { recordOf } from './answer-memory/record.ts';
+import { type RepeatableReply, repeatableReply } from './answer-memory/repeatable-reply.ts';
 import { encodeReply, replyLimit } from './respond.ts';
 import { route } from './route.ts';
 
@@ -33,7 +34,7 @@ export interface ReplySink {
   /** There is no reply to this query. */
   none(): void;
   /** Takes a reply that may be repeated, after it was sent, where it is remembered elsewhere than in the group's own memory. */
-  remember?(entry: Entry): void;
+  remember?(reply: RepeatableReply): void;
 }
 
 /** What the server tells about queries that no plugin answered for. */
@@ -96,10 +97,10 @@ export class ServerGroup implements ServerHandle {
     const { memory } = this;
     if (memory === null || !view.read(bytes, bytes.length, isIPv6, isTcp)) return null;
     const nowMs = this.#services.clock.monotonicMs();
-    const entry = memory.find(view, nowMs);
-    if (entry === null) return null;
-    const message = Buffer.allocUnsafe(entry.length);
-    memory.write(entry, view, nowMs, message, 0);
+    const found = memory.find(view, nowMs);
+    if (found < 0) return null;
+    const message = Buffer.allocUnsafe(memory.lengthAt(found));
+    memory.write(found, view, nowMs, message, 0);
     return message;
   }
 
@@ -206,10 +207,10 @@ export class ServerGroup implements ServerHandle {
     const isCut = ((message[2] as number) & 0x02) !== 0;
     if (this.memory === null || isCut) return;
     if (!this.#view.read(bytes, bytes.length, query.peer.family === 6, query.transport !== 'udp')) return;
-    const entry = makeEntry(this.#view, message, query.provenance);
-    if (entry === null) return;
-    if (sink.remember === undefined) this.memory.remember(entry);
-    else sink.remember(entry);
+    const reply = repeatableReply(this.#view, message, query.provenance);
+    if (reply === null) return;
+    if (sink.remember === undefined) this.memory.remember(recordOf(reply), 0);
+    else sink.remember(reply);
   }
 
   #refuse(query: Query, rcode: number, sink: ReplySink): void {

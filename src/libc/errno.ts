@@ -1,0 +1,20 @@
+import { getSystemErrorName } from 'node:util';
+import type { Libc } from './libc.ts';
+
+/** A system call that failed, with the name of its errno as `code`, as Node.js's own errors have it. */
+export class SystemCallError extends Error {
+  readonly code: string;
+  readonly errno: number;
+  constructor(call: string, errno: number) {
+    const code = getSystemErrorName(-errno);
+    super(`${call}: ${code}`);
+    this.code = code;
+    this.errno = errno;
+  }
+}
+
+/** The result of a call, or the error that it tells of. To be given the result directly: nothing may come between it and errno. */
+export const checked = (libc: Libc, call: string, result: number): number => {
+  if (result < 0) throw new SystemCallError(call, libc.errno());
+  return result;
+};

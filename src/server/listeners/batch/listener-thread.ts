@@ -1,0 +1,122 @@
+import { Worker } from 'node:worker_threads';
+import type { Libc } from '#libc/libc.ts';
+import { WakeEvent } from '#libc/wake-event.ts';
+import { QueryRing } from './query-ring.ts';
+import { ReplyRing } from './reply-ring.ts';
+import type { ThreadCommand, ThreadReport, ThreadSocket, ThreadStart } from './thread-start.ts';
+
+/** What all listener threads share. */
+export type ThreadSurroundings = Pick<ThreadStart, 'mainFd' | 'generations' | 'hashSeed' | 'clockZeroMs' | 'clock'> & {
+  readonly libc: Libc;
+  /** The worker's program. */
+  readonly script: URL;
+  readonly sheet: (thread: number) => Float64Array;
+  readonly counts: (thread: number) => Float64Array;
+  /** Told when the worker has ended without having been asked to. */
+  readonly died: (thread: ListenerThread, reason: string) => void;
+};
+
+/**
+ * The main thread's side of one listener thread. Rings, counters and sockets outlive a worker that dies: the next one takes them over,
+ * so what waits in the sockets is answered.
+ */
+export class ListenerThread {
+  readonly number: number;
+  readonly queries = new QueryRing();
+  readonly replies = new ReplyRing();
+  readonly #surroundings: ThreadSurroundings;
+  readonly #wake: WakeEvent;
+  readonly #stop = new Int32Array(new SharedArrayBuffer(4));
+  readonly #sockets = new Map<number, ThreadSocket>();
+  readonly #removing = new Map<number, () => void>();
+  #worker: Worker | null = null;
+  #ended: Promise<void> = Promise.resolve();
+
+  /** `number`: from 1. */
+  constructor(number: number, surroundings: ThreadSurroundings) {
+    this.number = number;
+    this.#surroundings = surroundings;
+    this.#wake = new WakeEvent(surroundings.libc);
+  }
+
+  /** Starts a worker for the sockets there are. Resolves when it runs; rejects where it does not start. */
+  async start(): Promise<void> {
+    const { script, sheet, counts, died, mainFd, generations, hashSeed, clockZeroMs, clock } = this.#surroundings;
+    const start: ThreadStart = {
+      mainFd,
+      generations,
+      hashSeed,
+      clockZeroMs,
+      clock,
+      number: this.number,
+      wakeFd: this.#wake.fd,
+      queries: this.queries.shared,
+      replies: this.replies.shared,
+      stop: this.#stop,
+      sheet: sheet(this.number),
+      counts: counts(this.number),
+      sockets: [...this.#sockets.values()],
+    };
+    const worker = new Worker(script, { workerData: start, name: `dns-${this.number}`, execArgv: [] });
+    this.#worker = worker;
+    let reason = 'it ended';
+    const ready = new Promise<void>((resolve, reject) => {
+      worker.on('message', (message: ThreadReport) => {
+        if (message.kind === 'ready') resolve();
+        else this.#hasRemoved(message.socket);
+      });
+      worker.once('error', reject);
+      worker.once('exit', () => reject(new Error('the thread ended before it was ready')));
+    });
+    worker.on('error', (error) => {
+      reason = error.message;
+    });
+    this.#ended = new Promise((resolve) => {
+      worker.once('exit', () => {
+        this.#worker = null;
+        resolve();
+        // Whoever waits for it to let go of a socket waits no longer.
+        for (const socket of [...this.#removing.keys()]) this.#hasRemoved(socket);
+        if (Atomics.load(this.#stop, 0) === 0) died(this, reason);
+      });
+    });
+    await ready;
+  }
+
+  /** Has the thread serve one more socket. */
+  add(socket: ThreadSocket): void {
+    this.#sockets.set(socket.number, socket);
+    this.#tell({ kind: 'add', socket });
+  }
+
+  /** Resolves once the thread has read what was in the socket and will not look at it again. */
+  remove(socket: number): Promise<void> {
+    this.#sockets.delete(socket);
+    if (this.#worker === null) return Promise.resolve();
+    const removed = new Promise<void>((resolve) => this.#removing.set(socket, resolve));
+    this.#tell({ kind: 'remove', socket });
+    return removed;
+  }
+
+  /** Tells the thread to end, without waiting: for the last moment of the process. */
+  wakeToStop(): void {
+    Atomics.store(this.#stop, 0, 1);
+    this.#wake.wake();
+  }
+
+  async stop(): Promise<void> {
+    this.wakeToStop();
+    await this.#ended;
+    this.#wake.close();
+  }
+
+  #tell(command: ThreadCommand): void {
+    this.#worker?.postMessage(command);
+    this.#wake.wake();
+  }
+
+  #hasRemoved(socket: number): void {
+    this.#removing.get(socket)?.();
+    this.#removing.delete(socket);
+  }
+}

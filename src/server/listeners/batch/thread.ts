@@ -1,0 +1,184 @@
+/** A listener thread: the program of a worker. It takes queries from its sockets, answers those it remembers, and hands the others over. */
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { MessageView } from '#dns/message-view.ts';
+import { POLLIN } from '#libc/constants.ts';
+import { type Libc, loadLibc } from '#libc/libc.ts';
+import { turnAround } from '#libc/packet-info.ts';
+import { isIPv4Peer } from '#libc/socket-address.ts';
+import { WakeEvent } from '#libc/wake-event.ts';
+import { Generations } from '#plugin/generations.ts';
+import { AnswerMemory } from '../../answer-memory/memory.ts';
+import { QueryRing } from './query-ring.ts';
+import { BATCH, Receiver } from './receiver.ts';
+import { MAX_TAUGHT_OCTETS, ReplyRing } from './reply-ring.ts';
+import { Sender } from './sender.ts';
+import { COUNT, type ThreadCommand, type ThreadReport, type ThreadSocket, type ThreadStart } from './thread-start.ts';
+
+/** A thread looks whether it is to end at least this often, whatever becomes of its eventfd. */
+const POLL_LIMIT_MS = 1000;
+/** Full batches taken from one socket before the others are looked at. */
+const TURNS = 16;
+const ONE = Uint8Array.of(1);
+
+interface Served extends ThreadSocket {
+  readonly memory: AnswerMemory | null;
+}
+
+class ListenerThread {
+  readonly #libc: Libc;
+  readonly #start: ThreadStart;
+  readonly #wake: WakeEvent;
+  readonly #queries: QueryRing;
+  readonly #replies: ReplyRing;
+  readonly #receiver: Receiver;
+  readonly #sender: Sender;
+  readonly #view: MessageView;
+  readonly #generations: Generations;
+  #poll = new Int32Array(0);
+  #pollAt = 0;
+  /** What to add to this thread's `performance.now()` to have main's. */
+  readonly #clockOffsetMs: number;
+  #sockets: Served[] = [];
+
+  constructor(libc: Libc, start: ThreadStart) {
+    this.#libc = libc;
+    this.#start = start;
+    this.#wake = new WakeEvent(libc, start.wakeFd);
+    this.#queries = new QueryRing(start.queries);
+    this.#replies = new ReplyRing(start.replies);
+    this.#receiver = new Receiver(libc);
+    this.#sender = new Sender(libc, BATCH, BATCH * MAX_TAUGHT_OCTETS);
+    this.#view = new MessageView(start.hashSeed);
+    this.#generations = new Generations(16, start.generations);
+    const machineMs = Number(process.hrtime.bigint()) / 1e6;
+    this.#clockOffsetMs = start.clockZeroMs + machineMs - performance.now();
+    for (const socket of start.sockets) this.#add(socket);
+    this.#arm();
+  }
+
+  run(): void {
+    const { stop } = this.#start;
+    while (Atomics.load(stop, 0) === 0) {
+      const ready = this.#libc.poll(this.#pollAt, this.#sockets.length + 1, POLL_LIMIT_MS);
+      if (ready <= 0) continue;
+      this.#learn();
+      const sockets = this.#sockets;
+      for (let i = 0; i < sockets.length; i++) if (this.#isReady(i + 1)) this.#serve(sockets[i] as Served);
+      if (this.#isReady(0)) this.#obey();
+    }
+  }
+
+  #isReady(place: number): boolean {
+    return (this.#poll[2 * place + 1] as number) >>> 16 !== 0;
+  }
+
+  /** struct pollfd: fd 4 | events 2 | revents 2. The eventfd is the first. */
+  #arm(): void {
+    const fds = [this.#start.wakeFd, ...this.#sockets.map(({ fd }) => fd)];
+    this.#poll = Int32Array.from(fds.flatMap((fd) => [fd, POLLIN]));
+    this.#pollAt = this.#libc.addressOf(new Uint8Array(this.#poll.buffer));
+  }
+
+  #add(socket: ThreadSocket): void {
+    const { sheet } = this.#start;
+    const memory =
+      socket.memoryOctets > 0
+        ? new AnswerMemory({
+            generations: this.#generations,
+            random: Math.random,
+            maxOctets: socket.memoryOctets,
+            sheet,
+          })
+        : null;
+    this.#sockets.push({ ...socket, memory });
+  }
+
+  #obey(): void {
+    this.#wake.clear();
+    if (parentPort === null) return;
+    for (let next = receiveMessageOnPort(parentPort); next !== undefined; next = receiveMessageOnPort(parentPort)) {
+      const command = next.message as ThreadCommand;
+      if (command.kind === 'add') this.#add(command.socket);
+      else this.#remove(command.socket);
+    }
+    this.#arm();
+  }
+
+  #remove(number: number): void {
+    for (const socket of this.#sockets) if (socket.number === number) this.#serve(socket);
+    this.#sockets = this.#sockets.filter((socket) => socket.number !== number);
+    report({ kind: 'removed', socket: number });
+  }
+
+  /** Takes over the replies that main has found to be repeatable. */
+  #learn(): void {
+    const hasLearnt = this.#replies.take((address, records, start) => {
+      for (const { number, memory } of this.#sockets) if (number === address) memory?.remember(records, start);
+    });
+    if (hasLearnt) this.#start.counts[COUNT.memoryOctets] = this.#memoryOctets();
+  }
+
+  #memoryOctets(): number {
+    let octets = 0;
+    for (const { memory } of this.#sockets) octets += memory?.octets ?? 0;
+    return octets;
+  }
+
+  #nowMs(): number {
+    const { clock } = this.#start;
+    return clock === null ? performance.now() + this.#clockOffsetMs : (clock[0] as number);
+  }
+
+  #serve(socket: Served): void {
+    const { counts } = this.#start;
+    const handedBefore = counts[COUNT.handed] as number;
+    for (let turn = 0; turn < TURNS; turn++) {
+      const count = this.#receiver.receive(socket.fd);
+      if (count > 0) this.#answer(socket, count);
+      if (count < BATCH) break;
+    }
+    if (counts[COUNT.handed] !== handedBefore && this.#queries.signal()) this.#libc.write(this.#start.mainFd, ONE, 1);
+  }
+
+  #answer(socket: Served, count: number): void {
+    const { memory } = socket;
+    const { counts } = this.#start;
+    const receiver = this.#receiver;
+    const { headers, names, controls, slots } = receiver;
+    const sender = this.#sender;
+    const view = this.#view;
+    const nowMs = this.#nowMs();
+    for (let i = 0; i < count; i++) {
+      const octets = headers.length(i);
+      const bytes = slots[i] as Uint8Array;
+      const controlOctets = headers.controlOctets(i);
+      if (controlOctets > 0) turnAround(controls, i * receiver.controlStride, controlOctets);
+      if (memory !== null && !receiver.isCut(i)) {
+        const isIPv6 = !isIPv4Peer(names, 32 * i);
+        const found = view.read(bytes, octets, isIPv6, false) ? memory.find(view, nowMs) : -1;
+        if (found >= 0) {
+          const length = memory.lengthAt(found);
+          memory.write(found, view, nowMs, sender.octets, sender.room(length));
+          sender.add(length, receiver.nameAddress(i), headers.nameOctets(i), receiver.controlAddress(i), controlOctets);
+          continue;
+        }
+      }
+      const isHanded = this.#queries.hand(socket.number, i, bytes, octets, receiver, headers);
+      const place = isHanded ? COUNT.handed : COUNT.dropped;
+      counts[place] = (counts[place] as number) + 1;
+    }
+    const answered = sender.count;
+    const failures = answered > 0 ? sender.flush(socket.fd) : 0;
+    receiver.rearm(count);
+    counts[COUNT.received] = (counts[COUNT.received] as number) + count;
+    counts[COUNT.remembered] = (counts[COUNT.remembered] as number) + answered;
+    counts[COUNT.batches] = (counts[COUNT.batches] as number) + 1;
+    if (failures > 0) counts[COUNT.sendFailures] = (counts[COUNT.sendFailures] as number) + failures;
+  }
+}
+
+const report = (what: ThreadReport): void => parentPort?.postMessage(what);
+
+const thread = new ListenerThread(await loadLibc(), workerData as ThreadStart);
+report({ kind: 'ready' });
+thread.run();

@@ -1,0 +1,171 @@
+import { UdpSocket } from '#libc/udp-socket.ts';
+import type { Generations } from '#plugin/index.ts';
+import type { RepeatableReply } from '../answer-memory/repeatable-reply.ts';
+import type { ReplySink, ServerGroup } from '../server-group.ts';
+import { BatchPeer } from './batch/batch-peer.ts';
+import type { BatchThreads, HandedQueries } from './batch/batch-threads.ts';
+import type { ListenerThread } from './batch/listener-thread.ts';
+import type { HandedQuery } from './batch/query-ring.ts';
+import { ReplyQueue } from './batch/reply-queue.ts';
+import { addressText, type ListenAddress, type Listener, listenError } from './listener.ts';
+
+const RECEIVE_BUFFER_OCTETS = 4 * 1024 * 1024;
+/** A datagram that was on its way into a socket while new ones were steered away has arrived by then. */
+const STEERING_SETTLES_MS = 50;
+
+/**
+ * UDP by batches: one socket a thread, each answering what it remembers; the rest comes here. The sockets belong to this listener and
+ * outlive threads and configurations.
+ */
+export class UdpBatchListener implements Listener, HandedQueries {
+  readonly #threads: BatchThreads;
+  readonly #address: ListenAddress;
+  readonly #generations: Generations;
+  /** Moves when another configuration is served, so that what threads remember of the last one is forgotten. */
+  readonly #slot: number;
+  readonly #sockets: UdpSocket[] = [];
+  readonly #number: number;
+  readonly #replies: ReplyQueue;
+  #drops = 0;
+  #isClosed = false;
+  #group: ServerGroup | null = null;
+
+  private constructor(address: ListenAddress, threads: BatchThreads, generations: Generations) {
+    this.#address = address;
+    this.#threads = threads;
+    this.#generations = generations;
+    this.#slot = generations.slotOf(`listener/${addressText(address)}`);
+    try {
+      for (const _thread of threads.threads) this.#open();
+    } catch (error) {
+      for (const socket of this.#sockets) socket.close();
+      throw listenError('udp', address, error);
+    }
+    const { fd } = this.#sockets[0] as UdpSocket;
+    this.#replies = new ReplyQueue(threads.libc, fd, (failures) => threads.metrics.sendFailures.add(failures));
+    this.#number = threads.register(this);
+  }
+
+  /** Binds a socket for every thread; throws the reason where it can't. Nothing is read before `serve`. */
+  static open(address: ListenAddress, threads: BatchThreads, generations: Generations): UdpBatchListener {
+    return new UdpBatchListener(address, threads, generations);
+  }
+
+  get port(): number {
+    return (this.#sockets[0] as UdpSocket).port;
+  }
+
+  get drops(): number {
+    return this.#drops + this.#sockets.reduce((sum, socket) => sum + socket.drops, 0);
+  }
+
+  serve(group: ServerGroup): void {
+    const isFirst = this.#group === null;
+    this.#group = group;
+    this.#generations.bump(this.#slot);
+    if (isFirst) for (const thread of this.#threads.threads) this.#hand(thread);
+  }
+
+  handle(query: HandedQuery, thread: ListenerThread): void {
+    const group = this.#group;
+    if (group === null) {
+      thread.queries.done();
+      return;
+    }
+    const peer = new BatchPeer(query, this.#address.host, this.port);
+    group.handle(query.message, peer, 'udp', new BatchSink(this, group, query, thread));
+  }
+
+  flush(): void {
+    this.#replies.flush();
+  }
+
+  reply(query: HandedQuery, message: Buffer): void {
+    if (!this.#isClosed) this.#replies.add(query, message);
+  }
+
+  /** Has a thread remember a reply, unless its configuration has gone since. */
+  teach(thread: ListenerThread, group: ServerGroup, reply: RepeatableReply): void {
+    if (group !== this.#group) return;
+    const slots = [...reply.slots, this.#slot];
+    const seen = [...reply.seen, this.#generations.at(this.#slot)];
+    thread.replies.teach(this.#number, { ...reply, slots, seen });
+  }
+
+  addThread(thread: ListenerThread): void {
+    this.#open();
+    if (this.#group !== null) this.#hand(thread);
+  }
+
+  async keepThreads(count: number): Promise<void> {
+    const [first] = this.#sockets;
+    const going = this.#sockets.slice(count);
+    if (first === undefined || going.length === 0) return;
+    first.steerToFirst(count);
+    await new Promise((resolve) => setTimeout(resolve, STEERING_SETTLES_MS));
+    await Promise.all(this.#threads.threads.slice(count).map((thread) => thread.remove(this.#number)));
+    // The kernel puts the last socket in the place of one that closes: from the last on, none changes places.
+    for (const socket of going.reverse()) this.#close(socket);
+    this.#sockets.length = count;
+    first.steerNoMore();
+  }
+
+  async close(): Promise<void> {
+    if (this.#group !== null) await Promise.all(this.#threads.threads.map((thread) => thread.remove(this.#number)));
+    this.#threads.drain();
+    this.flush();
+    // From here on its sockets' numbers may belong to others.
+    this.#isClosed = true;
+    this.#threads.forget(this.#number);
+    for (const socket of this.#sockets) this.#close(socket);
+  }
+
+  #open(): void {
+    const { host, port } = this.#address;
+    this.#sockets.push(
+      UdpSocket.open(this.#threads.libc, {
+        host,
+        port: this.#sockets[0]?.port ?? port,
+        receiveBufferOctets: RECEIVE_BUFFER_OCTETS,
+      }),
+    );
+  }
+
+  #close(socket: UdpSocket): void {
+    this.#drops += socket.drops;
+    socket.close();
+  }
+
+  #hand(thread: ListenerThread): void {
+    const { fd } = this.#sockets[thread.number - 1] as UdpSocket;
+    thread.add({ number: this.#number, fd, memoryOctets: this.#threads.memoryOctets });
+  }
+}
+
+/** Where the reply to one handed query goes. */
+class BatchSink implements ReplySink {
+  readonly #listener: UdpBatchListener;
+  readonly #group: ServerGroup;
+  readonly #query: HandedQuery;
+  readonly #thread: ListenerThread;
+
+  constructor(listener: UdpBatchListener, group: ServerGroup, query: HandedQuery, thread: ListenerThread) {
+    this.#listener = listener;
+    this.#group = group;
+    this.#query = query;
+    this.#thread = thread;
+  }
+
+  send(message: Buffer): void {
+    this.#listener.reply(this.#query, message);
+    this.#thread.queries.done();
+  }
+
+  none(): void {
+    this.#thread.queries.done();
+  }
+
+  remember(reply: RepeatableReply): void {
+    this.#listener.teach(this.#thread, this.#group, reply);
+  }
+}

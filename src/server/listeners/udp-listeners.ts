@@ -1,0 +1,84 @@
+import { loadLibc } from '#libc/libc.ts';
+import type { Services } from '#plugin/index.ts';
+import { BatchThreads } from './batch/batch-threads.ts';
+import type { ListenAddress, Listener } from './listener.ts';
+import { readCpuFacts, threadCount } from './thread-count.ts';
+import { UdpBatchListener } from './udp-batch.ts';
+import { UdpDgramListener } from './udp-dgram.ts';
+
+/** More threads than this are not started, whatever `multisocket` says: each costs some 10 MB. */
+const MOST_THREADS = 64;
+
+export interface UdpOptions {
+  /** `auto`: by batches where that works here, else by dgram. `batch`: by batches, or the start fails. */
+  readonly mode: 'auto' | 'batch' | 'dgram';
+  /** Program of the listener threads (src/server/listeners/batch/thread.ts, bundled). */
+  readonly threadScript: URL;
+  /** ms in its first number, in place of the machine's clock: for tests. */
+  readonly clock?: Float64Array;
+}
+
+interface Surroundings {
+  readonly services: Pick<Services, 'metrics' | 'log' | 'generations' | 'clock'>;
+  readonly hashSeed: number;
+  readonly memoryOctets: number;
+}
+
+/** The UDP listeners of the process: chooses between batches and dgram, once. */
+export class UdpListeners {
+  readonly #options: UdpOptions;
+  readonly #surroundings: Surroundings;
+  #threads: BatchThreads | null = null;
+  #isPrepared = false;
+
+  constructor(options: UdpOptions, surroundings: Surroundings) {
+    this.#options = options;
+    this.#surroundings = surroundings;
+  }
+
+  /** Starts listener threads, or makes them as many as are wanted now (0: as many as suit the machine). Rejects in mode `batch` where there can't be any. */
+  async prepare(wanted: number): Promise<void> {
+    if (this.#options.mode === 'dgram') return;
+    const count = Math.min(MOST_THREADS, threadCount({ ...readCpuFacts(), wanted }));
+    if (this.#isPrepared) {
+      await this.#threads?.resize(count);
+      return;
+    }
+    this.#isPrepared = true;
+    const { log } = this.#surroundings.services;
+    try {
+      this.#threads = await this.#start(count);
+      log.info(`UDP: batches in ${count === 1 ? 'one listener thread' : `${count} listener threads`}`);
+    } catch (error) {
+      if (this.#options.mode === 'batch') throw error;
+      log.warning(`UDP: one datagram a system call, because batches can't be had: ${(error as Error).message}`);
+    }
+  }
+
+  async open(address: ListenAddress): Promise<Listener> {
+    if (this.#threads === null) return UdpDgramListener.open(address);
+    return UdpBatchListener.open(address, this.#threads, this.#surroundings.services.generations);
+  }
+
+  /** Ends the threads; all listeners must be closed by then. */
+  async close(): Promise<void> {
+    await this.#threads?.close();
+    this.#threads = null;
+  }
+
+  async #start(count: number): Promise<BatchThreads> {
+    const { services, hashSeed, memoryOctets } = this.#surroundings;
+    const { metrics, log, generations, clock } = services;
+    return BatchThreads.start(count, {
+      libc: await loadLibc(),
+      script: this.#options.threadScript,
+      metrics,
+      log,
+      generations: generations.words,
+      hashSeed,
+      memoryOctets,
+      clockZeroMs: clock.monotonicMs() - Number(process.hrtime.bigint()) / 1e6,
+      clock: this.#options.clock ?? null,
+    });
+  }
+}

@@ -125,7 +125,13 @@ export class Measure {
         if (code === 0) resolve(JSON.parse(stdout) as AskerReport);
         else reject(new Error(`the asker ended with ${code}: ${stderr.slice(-2000)}`));
       });
-      during?.().then(() => asker.stdin.end(), reject);
+      during?.().then(
+        () => asker.stdin.end(),
+        (error: unknown) => {
+          asker.kill();
+          reject(error);
+        },
+      );
     });
   }
 

@@ -62,7 +62,7 @@ export class Measure {
 
   async closed(server: RunningServer, scenario: Scenario, services: number, round: number): Promise<ClosedFigures> {
     const { seconds } = this.#options;
-    const file = this.#file(scenario, services, seconds * MOST_UNIQUE_PER_SECOND, 2 * round + 1);
+    const file = this.#file(scenario, services, Math.ceil(seconds * MOST_UNIQUE_PER_SECOND), 2 * round + 1);
     const meter = this.#meter(() => cpuSeconds(server.pid));
     const { completed, perSecond, lost, rcodes } = scenario.isUnique
       ? await this.#dnsperf(server, scenario, file, seconds, 1)
@@ -83,7 +83,7 @@ export class Measure {
     const { pacedSeconds } = this.#options;
     const job: AskerJob = {
       port: server.port,
-      queryFile: this.#file(scenario, services, rate * (pacedSeconds + 1), 2 * round + 2),
+      queryFile: this.#file(scenario, services, Math.ceil(rate * (pacedSeconds + 1)), 2 * round + 2),
       rate,
       seconds: during === undefined ? pacedSeconds : 120,
       isTcp: scenario.isTcp ?? false,

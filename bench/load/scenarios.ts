@@ -12,7 +12,7 @@ import {
 } from './queries.ts';
 
 /** What a server must be able to answer to take part. */
-export type Ability = 'cluster-a' | 'cluster' | 'external' | 'forwarding' | 'echo';
+export type Ability = 'cluster' | 'cluster-a' | 'cluster-nxdomain' | 'external' | 'forwarding' | 'echo' | 'floor';
 
 export interface Scenario {
   readonly name: string;
@@ -56,7 +56,7 @@ export const scenarios = (rate: number): readonly Scenario[] => [
     name: 'nxdomain',
     title: 'cluster NXDOMAIN, a search-path miss, repeated',
     queries: searchMisses,
-    needs: ['cluster', 'cluster-a'],
+    needs: ['cluster', 'cluster-nxdomain'],
     withDgram: true,
     rcode: 'NXDOMAIN',
   },
@@ -67,7 +67,6 @@ export const scenarios = (rate: number): readonly Scenario[] => [
     queries: headless,
     needs: CLUSTER,
     rate: Math.min(rate, 2000),
-    withDgram: true,
     rcode: 'NOERROR',
   },
   {
@@ -122,7 +121,6 @@ export const scenarios = (rate: number): readonly Scenario[] => [
     queries: neverAsked,
     isUnique: true,
     needs: CLUSTER,
-    withDgram: true,
     rcode: 'NXDOMAIN',
   },
   {
@@ -139,7 +137,7 @@ export const scenarios = (rate: number): readonly Scenario[] => [
       group: 'rates',
       title: `cluster A at ${fixed} queries a second`,
       queries: hits,
-      needs: ['cluster', 'echo'],
+      needs: ['cluster', 'floor'],
       withDgram: true,
       isClosedLoop: false,
       rate: fixed,
@@ -180,7 +178,6 @@ export const scenarios = (rate: number): readonly Scenario[] => [
     title: 'cluster A at 20000 queries a second while 20000 Services are listed again',
     queries: hits,
     needs: CLUSTER,
-    withDgram: true,
     services: 20_000,
     isClosedLoop: false,
     rate: 20_000,

@@ -55,7 +55,7 @@ export const findServers = (choice: ServerChoice): readonly (ServerKind | Absent
   coredns(choice),
   ...choice.more.map(custom),
   installed('unbound', ['unbound', '-V'], {
-    abilities: ['cluster-a', 'external', 'forwarding'],
+    abilities: ['cluster-a', 'cluster-nxdomain', 'external', 'forwarding'],
     files: (place) => ({ 'unbound.conf': unboundConfig(place) }),
     command: ({ folder }) => ['unbound', '-d', '-c', `${folder}/unbound.conf`],
   }),
@@ -69,8 +69,8 @@ export const findServers = (choice: ServerChoice): readonly (ServerKind | Absent
     files: (place) => ({ 'dnsmasq.conf': dnsmasqConfig(place), hosts: hostsFile(place) }),
     command: ({ folder }) => ['dnsmasq', '-k', '-C', `${folder}/dnsmasq.conf`],
   }),
-  echo('echo in C', (place) => [choice.echo, '127.0.0.1', `${place.port}`]),
-  echo('echo through koffi', (place) => [process.execPath, choice.echoScript, '127.0.0.1', `${place.port}`]),
+  echo('echo in C', ['echo', 'floor'], (place) => [choice.echo, '127.0.0.1', `${place.port}`]),
+  echo('echo through koffi', ['echo'], (place) => [process.execPath, choice.echoScript, '127.0.0.1', `${place.port}`]),
 ];
 
 const withCorefile = {
@@ -149,10 +149,10 @@ const installed = (
     : { name, version: firstLine(version), ...rest };
 };
 
-const echo = (name: string, command: ServerKind['command']): ServerKind => ({
+const echo = (name: string, abilities: readonly Ability[], command: ServerKind['command']): ServerKind => ({
   name,
   version: 'recvmmsg and sendmmsg of up to 64, no DNS',
-  abilities: ['echo'],
+  abilities,
   files: () => ({}),
   command,
 });

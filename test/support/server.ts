@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import type { Message } from '#dns/decode.ts';
 import { Log } from '#log/log.ts';
 import { Metrics } from '#metrics/metrics.ts';
-import { Generations, type PluginDefinition, type Services, SharedResources, systemClock } from '#plugin/index.ts';
+import {
+  type Clock,
+  Generations,
+  type PluginDefinition,
+  type Services,
+  SharedResources,
+  systemClock,
+} from '#plugin/index.ts';
 import { RecordingSink } from '#plugin/testing.ts';
 import { PLUGINS } from '#plugins/index.ts';
 import { dnsEvents } from '#server/dns-events.ts';
@@ -23,13 +30,32 @@ export interface TestServerOptions {
   readonly plugins?: readonly PluginDefinition[];
   /** 0: no reply is remembered. */
   readonly memoryOctets?: number;
+  /** How UDP is listened to: by dgram, or by the listener threads that `npm run build` has made. Left out: by dgram. */
+  readonly udp?: UdpListener;
+  /** Monotonic ms in its first number, in place of the machine's clock, for all threads: shared memory. */
+  readonly clock?: Float64Array;
   /** Waited for when the sockets are open. */
   readonly listening?: () => void;
 }
 
+export type UdpListener = 'batch' | 'dgram';
+/** What a test of the listeners is run with. */
+export const UDP_LISTENERS: readonly UdpListener[] = ['batch', 'dgram'];
+
+/** The listener threads' program. */
+const THREAD_SCRIPT = new URL('../../dist/listener-thread.js', import.meta.url);
+/** What the wall clock shows when a clock of a test's own shows 0. */
+const WALL_ZERO_MS = 1_700_000_000_000;
+
+const clockOf = (clock: Float64Array): Clock => ({
+  monotonicMs: () => clock[0] as number,
+  wallMs: () => WALL_ZERO_MS + (clock[0] as number),
+});
+
 /** A whole server in this process, on real sockets of 127.0.0.1. */
 export interface TestServer extends Endpoint {
   readonly server: DnsServer;
+  readonly udp: UdpListener;
   readonly services: Services;
   readonly logLines: readonly string[];
   /** Directory of manifests, '' where there is none. */
@@ -57,7 +83,7 @@ export const startServer = async (options: TestServerOptions): Promise<TestServe
     log: new Log(sink),
     generations: new Generations(),
     shared: new SharedResources(),
-    clock: systemClock,
+    clock: options.clock === undefined ? systemClock : clockOf(options.clock),
     random: Math.random,
     manifestDirectories: manifests === '' ? [] : [manifests],
     isLenient: true,
@@ -68,6 +94,7 @@ export const startServer = async (options: TestServerOptions): Promise<TestServe
     fatal: (message) => void sink.write('fatal', '', message),
     ...options.services,
   };
+  const { udp = 'dgram' } = options;
   const server = new DnsServer({
     plugins: [...(options.plugins ?? []), ...PLUGINS],
     services,
@@ -76,6 +103,11 @@ export const startServer = async (options: TestServerOptions): Promise<TestServe
     defaultHosts: ['127.0.0.1'],
     fileName: 'Corefile',
     ...(options.memoryOctets === undefined ? {} : { memoryOctets: options.memoryOctets }),
+    udp: {
+      mode: udp,
+      threadScript: THREAD_SCRIPT,
+      ...(options.clock === undefined ? {} : { clock: options.clock }),
+    },
   });
   const clean = (): void => {
     if (place !== '') rmSync(place, { recursive: true, force: true });
@@ -94,6 +126,7 @@ export const startServer = async (options: TestServerOptions): Promise<TestServe
   return {
     ...endpoint,
     server,
+    udp,
     services,
     logLines: sink.lines,
     manifests,

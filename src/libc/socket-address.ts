@@ -27,6 +27,12 @@ export const socketAddress = (host: string, port: number, family: 4 | 6): Uint8A
 const scopeOf = (zone: string): number =>
   networkInterfaces()[zone]?.find(({ scopeid }) => scopeid)?.scopeid ?? Number.parseInt(zone, 10);
 
+/** Name of the interface with this number, which stands behind an address as dgram and Go write it; the number where it has none. */
+const zoneOf = (scope: number): string =>
+  Object.entries(networkInterfaces()).find(([, addresses]) =>
+    addresses?.some((address) => address.family === 'IPv6' && address.scopeid === scope),
+  )?.[0] ?? `${scope}`;
+
 const isFamily4 = (bytes: Uint8Array, at: number): boolean => bytes[at] === AF_INET;
 
 /** True where the peer speaks IPv4, on a socket of either family (RFC 4291, section 2.5.5.2). */
@@ -39,7 +45,7 @@ export const isIPv4Peer = (bytes: Uint8Array, at: number): boolean => {
 export const portOf = (bytes: Uint8Array, at: number): number =>
   ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number);
 
-/** Text of the address in a socket address; a link-local one with its scope's number. */
+/** Text of the address in a socket address; a link-local one with its zone. */
 export const hostOf = (bytes: Uint8Array, at: number): string => {
   if (isFamily4(bytes, at)) return addressText(bytes.slice(at + 4, at + 8));
   return ipv6Text(
@@ -53,5 +59,5 @@ export const ipv6Text = (octets: Uint8Array, scope: number): string => {
   const text = addressText(octets);
   const isMapped = text.startsWith('::ffff:') && text.includes('.');
   if (isMapped) return text.slice('::ffff:'.length);
-  return scope === 0 ? text : `${text}%${scope}`;
+  return scope === 0 ? text : `${text}%${zoneOf(scope)}`;
 };

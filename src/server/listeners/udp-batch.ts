@@ -39,7 +39,7 @@ export class UdpBatchListener implements Listener, HandedQueries {
       for (const _thread of threads.threads) this.#open();
     } catch (error) {
       for (const socket of this.#sockets) socket.close();
-      throw listenError('udp', address, error);
+      throw error;
     }
     const { fd } = this.#sockets[0] as UdpSocket;
     this.#replies = new ReplyQueue(threads.libc, fd, (failures) => threads.metrics.sendFailures.add(failures));
@@ -112,7 +112,7 @@ export class UdpBatchListener implements Listener, HandedQueries {
 
   async close(): Promise<void> {
     if (this.#group !== null) await Promise.all(this.#threads.threads.map((thread) => thread.remove(this.#number)));
-    this.#threads.drain();
+    this.#threads.drainAll();
     this.flush();
     // From here on its sockets' numbers may belong to others.
     this.#isClosed = true;
@@ -121,14 +121,15 @@ export class UdpBatchListener implements Listener, HandedQueries {
   }
 
   #open(): void {
-    const { host, port } = this.#address;
-    this.#sockets.push(
-      UdpSocket.open(this.#threads.libc, {
-        host,
-        port: this.#sockets[0]?.port ?? port,
-        receiveBufferOctets: RECEIVE_BUFFER_OCTETS,
-      }),
-    );
+    const { host } = this.#address;
+    const port = this.#sockets[0]?.port ?? this.#address.port;
+    try {
+      this.#sockets.push(
+        UdpSocket.open(this.#threads.libc, { host, port, receiveBufferOctets: RECEIVE_BUFFER_OCTETS }),
+      );
+    } catch (error) {
+      throw listenError('udp', { host, port }, error);
+    }
   }
 
   #close(socket: UdpSocket): void {

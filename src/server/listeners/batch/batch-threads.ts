@@ -6,7 +6,7 @@ import type { HandedQuery } from './query-ring.ts';
 import { ThreadMetrics } from './thread-metrics.ts';
 import { WakePipe } from './wake-pipe.ts';
 
-/** Queries answered before the event loop gets its turn. */
+/** Queries answered before the event loop gets its turn, all threads together. */
 const QUERIES_A_TURN = 256;
 /** A thread that dies again within this time is not replaced before it is over. */
 const RESTART_PAUSE_MS = 1000;
@@ -49,7 +49,7 @@ export class BatchThreads {
 
   private constructor(options: BatchThreadsOptions) {
     this.#options = options;
-    this.#pipe = new WakePipe(options.libc, () => this.drain());
+    this.#pipe = new WakePipe(options.libc, () => this.#woken());
     // A thread waits in the kernel, where nothing else reaches it: every way out of the process passes here.
     process.on('exit', this.#wakeAll);
     this.metrics = new ThreadMetrics(options.metrics);
@@ -97,65 +97,87 @@ export class BatchThreads {
 
   /** Makes it this many threads. New ones get a socket of every address; those that go are emptied first. */
   async resize(count: number): Promise<void> {
-    while (this.#threads.length < count) {
-      const thread = new ListenerThread(this.#threads.length + 1, {
-        ...this.#options,
-        mainFd: this.#pipe.writeFd,
-        sheet: (number) => this.#options.metrics.cells.sheet(number),
-        counts: (number) => this.metrics.countsOf(number),
-        died: (dead, reason) => this.#replace(dead, reason),
-      });
-      this.#startedAtMs.set(thread, performance.now());
-      await thread.start();
-      this.#threads.push(thread);
-      for (const address of this.#addresses.values()) address.addThread(thread);
+    const before = this.#threads.length;
+    try {
+      while (this.#threads.length < count) await this.#grow();
+    } catch (error) {
+      await this.#shrink(before);
+      throw error;
     }
-    if (this.#threads.length === count) return;
-    for (const address of this.#addresses.values()) await address.keepThreads(count);
-    const gone = this.#threads.slice(count);
-    await Promise.all(gone.map((thread) => thread.stop()));
-    this.drain();
-    this.#threads = this.#threads.slice(0, count);
+    if (this.#threads.length > count) await this.#shrink(count);
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     process.off('exit', this.#wakeAll);
     await Promise.all(this.#threads.map((thread) => thread.stop()));
-    this.drain();
+    this.drainAll();
     this.#pipe.close();
   }
 
-  /** Handles what threads have handed over. */
-  drain(): void {
-    if (this.#isDraining) return;
+  /** Handles all that threads have handed over: before something goes that it needs. */
+  drainAll(): void {
+    while (this.drain());
+  }
+
+  /** Handles what threads have handed over, of each as much as of the others; true where there may be more. */
+  drain(): boolean {
+    if (this.#isDraining) return false;
     this.#isDraining = true;
+    const most = Math.ceil(QUERIES_A_TURN / this.#threads.length);
+    let isMore = false;
     for (const { queries } of this.#threads) queries.listen();
-    let left = QUERIES_A_TURN;
     try {
-      for (const thread of this.#threads) left = this.#drainThread(thread, left);
+      for (const thread of this.#threads) if (this.#drainThread(thread, most)) isMore = true;
       for (const address of this.#addresses.values()) address.flush();
     } finally {
       this.#isDraining = false;
     }
-    if (left === 0) setImmediate(() => this.drain());
+    return isMore;
   }
 
-  /** Handles at most this many; gives how many fewer it may be from now on. */
-  #drainThread(thread: ListenerThread, most: number): number {
+  #woken(): void {
+    if (this.drain()) setImmediate(() => this.#woken());
+  }
+
+  /** Handles at most this many; true where it was so many. */
+  #drainThread(thread: ListenerThread, most: number): boolean {
     for (let left = most; left > 0; left--) {
       const query = thread.queries.take();
-      if (query === null) return left;
+      if (query === null) return false;
       const address = this.#addresses.get(query.socket);
       if (address === undefined) thread.queries.done();
       else address.handle(query, thread);
     }
-    return 0;
+    return true;
+  }
+
+  async #grow(): Promise<void> {
+    const thread = new ListenerThread(this.#threads.length + 1, {
+      ...this.#options,
+      mainFd: this.#pipe.writeFd,
+      sheet: (number) => this.#options.metrics.cells.sheet(number),
+      counts: (number) => this.metrics.countsOf(number),
+      died: (dead, reason) => this.#replace(dead, reason),
+    });
+    this.#threads.push(thread);
+    this.#startedAtMs.set(thread, performance.now());
+    await thread.start();
+    for (const address of this.#addresses.values()) address.addThread(thread);
+  }
+
+  async #shrink(count: number): Promise<void> {
+    for (const address of this.#addresses.values()) await address.keepThreads(count);
+    await Promise.all(this.#threads.slice(count).map((thread) => thread.stop()));
+    this.drainAll();
+    this.#threads = this.#threads.slice(0, count);
   }
 
   #replace(dead: ListenerThread, reason: string): void {
     if (this.#isClosed) return;
     const { log } = this.#options;
+    // It may have ended between handing a query over and waking main.
+    this.#woken();
     this.metrics.restarts.add();
     const livedMs = performance.now() - (this.#startedAtMs.get(dead) ?? 0);
     const pauseMs = livedMs < RESTART_PAUSE_MS ? RESTART_PAUSE_MS : 0;
@@ -163,7 +185,7 @@ export class BatchThreads {
     setTimeout(() => {
       if (this.#isClosed || !this.#threads.includes(dead)) return;
       this.#startedAtMs.set(dead, performance.now());
-      // One that does not even start has died, too, and that is where it is tried again.
+      // One that does not even start has died, too, and then it is tried again.
       dead.start().catch(() => undefined);
     }, pauseMs);
   }

@@ -12,7 +12,7 @@ export type ThreadSurroundings = Pick<ThreadStart, 'mainFd' | 'generations' | 'h
   readonly script: URL;
   readonly sheet: (thread: number) => Float64Array;
   readonly counts: (thread: number) => Float64Array;
-  /** Told when the worker has ended without having been asked to. */
+  /** Told when the worker has ended without having been asked to, and when the next one could not be started. */
   readonly died: (thread: ListenerThread, reason: string) => void;
 };
 
@@ -30,6 +30,7 @@ export class ListenerThread {
   readonly #sockets = new Map<number, ThreadSocket>();
   readonly #removing = new Map<number, () => void>();
   #worker: Worker | null = null;
+  #hasServed = false;
   #ended: Promise<void> = Promise.resolve();
 
   /** `number`: from 1. */
@@ -41,6 +42,21 @@ export class ListenerThread {
 
   /** Starts a worker for the sockets there are. Resolves when it runs; rejects where it does not start. */
   async start(): Promise<void> {
+    if (this.#isStopped) return;
+    try {
+      await this.#run();
+      this.#hasServed = true;
+    } catch (error) {
+      if (this.#hasServed && !this.#isStopped) this.#surroundings.died(this, (error as Error).message);
+      throw error;
+    }
+  }
+
+  get #isStopped(): boolean {
+    return Atomics.load(this.#stop, 0) !== 0;
+  }
+
+  async #run(): Promise<void> {
     const { script, sheet, counts, died, mainFd, generations, hashSeed, clockZeroMs, clock } = this.#surroundings;
     const start: ThreadStart = {
       mainFd,
@@ -60,10 +76,12 @@ export class ListenerThread {
     const worker = new Worker(script, { workerData: start, name: `dns-${this.number}`, execArgv: [] });
     this.#worker = worker;
     let reason = 'it ended';
+    let isReady = false;
     const ready = new Promise<void>((resolve, reject) => {
       worker.on('message', (message: ThreadReport) => {
-        if (message.kind === 'ready') resolve();
-        else this.#hasRemoved(message.socket);
+        if (message.kind === 'removed') return this.#hasRemoved(message.socket);
+        isReady = true;
+        resolve();
       });
       worker.once('error', reject);
       worker.once('exit', () => reject(new Error('the thread ended before it was ready')));
@@ -77,7 +95,7 @@ export class ListenerThread {
         resolve();
         // Whoever waits for it to let go of a socket waits no longer.
         for (const socket of [...this.#removing.keys()]) this.#hasRemoved(socket);
-        if (Atomics.load(this.#stop, 0) === 0) died(this, reason);
+        if (isReady && !this.#isStopped) died(this, reason);
       });
     });
     await ready;

@@ -12,7 +12,7 @@ const QUERY_RING_OCTETS = 256 * 1024;
 export const CREDIT = 10_000;
 
 /*
- *  0 socket 2 | 2 name octets 2 | 4 control octets 2 | 6 unused 2 | 8 name 32 | 40 control 40 | 80 message
+ *  0 socket 4 | 4 name octets 2 | 6 control octets 2 | 8 name 32 | 40 control 40 | 80 message
  */
 const NAME = 8;
 const CONTROL = NAME + SOCKADDR_OCTETS;
@@ -35,9 +35,9 @@ export class HandedQuery {
 
   constructor(record: Buffer) {
     this.#record = record;
-    this.socket = record.readUInt16LE(0);
-    this.nameOctets = record.readUInt16LE(2);
-    this.controlOctets = record.readUInt16LE(4);
+    this.socket = record.readUInt32LE(0);
+    this.nameOctets = record.readUInt16LE(4);
+    this.controlOctets = record.readUInt16LE(6);
   }
 
   get message(): Buffer {
@@ -80,9 +80,9 @@ export class QueryRing {
     if (((this.#handed - Atomics.load(words, DONE)) | 0) >= CREDIT) return false;
     const at = this.#ring.reserve(MESSAGE + octets);
     if (at < 0) return false;
-    view.setUint16(at, socket, true);
-    view.setUint16(at + 2, sizes.nameOctets(i), true);
-    view.setUint16(at + 4, sizes.controlOctets(i), true);
+    view.setUint32(at, socket, true);
+    view.setUint16(at + 4, sizes.nameOctets(i), true);
+    view.setUint16(at + 6, sizes.controlOctets(i), true);
     copy(peers.names, i * SOCKADDR_OCTETS, SOCKADDR_OCTETS, bytes, at + NAME);
     copy(peers.controls, i * peers.controlStride, CONTROL_OCTETS, bytes, at + CONTROL);
     copy(message, 0, octets, bytes, at + MESSAGE);

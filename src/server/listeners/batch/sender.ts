@@ -1,4 +1,4 @@
-import { EINTR, MSG_NOSIGNAL } from '#libc/constants.ts';
+import { EAGAIN, EINTR, MSG_DONTWAIT, MSG_NOSIGNAL } from '#libc/constants.ts';
 import type { Libc } from '#libc/libc.ts';
 import { MessageHeaders } from '#libc/message-headers.ts';
 
@@ -45,17 +45,25 @@ export class Sender {
     this.#end += (length + ALIGN - 1) & -ALIGN;
   }
 
-  /** Sends all; gives how many could not be sent. `sendmmsg` stops at the first message that fails: that one is left out and the rest goes on. */
+  /**
+   * Sends all; gives how many could not be sent. `sendmmsg` stops at the first message that fails: that one is left out and the rest
+   * goes on. It waits for room in the socket once at most.
+   */
   flush(fd: number, flags = 0): number {
     let failures = 0;
     let at = 0;
+    let wait = flags;
     while (at < this.#count) {
-      const sent = this.#libc.sendmmsg(fd, this.#headers.addressOf(at), this.#count - at, MSG_NOSIGNAL | flags);
-      if (sent > 0) at += sent;
-      else if (this.#libc.errno() !== EINTR) {
-        at++;
-        failures++;
+      const sent = this.#libc.sendmmsg(fd, this.#headers.addressOf(at), this.#count - at, MSG_NOSIGNAL | wait);
+      if (sent > 0) {
+        at += sent;
+        continue;
       }
+      const errno = this.#libc.errno();
+      if (errno === EINTR) continue;
+      if (errno === EAGAIN) wait |= MSG_DONTWAIT;
+      at++;
+      failures++;
     }
     this.#count = 0;
     this.#end = 0;

@@ -18,6 +18,8 @@ import { COUNT, type ThreadCommand, type ThreadReport, type ThreadSocket, type T
 const POLL_LIMIT_MS = 1000;
 /** Full batches taken from one socket before the others are looked at. */
 const TURNS = 16;
+/** Times so many that empty a socket: more than its receive buffer holds. */
+const EMPTYING_ROUNDS = 16;
 const ONE = Uint8Array.of(1);
 
 interface Served extends ThreadSocket {
@@ -105,7 +107,11 @@ class ListenerThread {
   }
 
   #remove(number: number): void {
-    for (const socket of this.#sockets) if (socket.number === number) this.#serve(socket);
+    for (const socket of this.#sockets) {
+      // What still comes in while it is read must not keep it from being let go.
+      for (let rounds = EMPTYING_ROUNDS; socket.number === number && rounds > 0; rounds--)
+        if (!this.#serve(socket)) break;
+    }
     this.#sockets = this.#sockets.filter((socket) => socket.number !== number);
     report({ kind: 'removed', socket: number });
   }
@@ -129,15 +135,18 @@ class ListenerThread {
     return clock === null ? performance.now() + this.#clockOffsetMs : (clock[0] as number);
   }
 
-  #serve(socket: Served): void {
+  /** Answers what waits in a socket; true where it stopped before it had seen the end. */
+  #serve(socket: Served): boolean {
     const { counts } = this.#start;
     const handedBefore = counts[COUNT.handed] as number;
-    for (let turn = 0; turn < TURNS; turn++) {
+    let isMore = true;
+    for (let turn = 0; turn < TURNS && isMore; turn++) {
       const count = this.#receiver.receive(socket.fd);
       if (count > 0) this.#answer(socket, count);
-      if (count < BATCH) break;
+      isMore = count === BATCH;
     }
     if (counts[COUNT.handed] !== handedBefore && this.#queries.signal()) this.#libc.write(this.#start.mainFd, ONE, 1);
+    return isMore;
   }
 
   #answer(socket: Served, count: number): void {

@@ -1,0 +1,149 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { until } from '#test/until.ts';
+import { AF_INET6, EAFNOSUPPORT, POLLIN, SO_RCVBUF, SO_RCVBUFFORCE, SOL_SOCKET } from './constants.ts';
+import { type Libc, loadLibc } from './libc.ts';
+import { UdpSocket } from './udp-socket.ts';
+
+const libc = await loadLibc();
+const EPERM = 1;
+const opened: UdpSocket[] = [];
+afterEach(() => {
+  for (const socket of opened.splice(0)) socket.close();
+});
+
+const open = (host: string, { port = 0, octets = 65_536, calls = libc as Libc } = {}): UdpSocket => {
+  const socket = UdpSocket.open(calls, { host, port, receiveBufferOctets: octets });
+  opened.push(socket);
+  return socket;
+};
+
+/** Sends so many datagrams of this size to 127.0.0.1. */
+const sendTo = async (port: number, count: number, octets = 100): Promise<void> => {
+  const socket = createSocket('udp4');
+  for (let n = 0; n < count; n++) {
+    const bytes = Buffer.alloc(octets);
+    bytes.writeUInt16BE(n);
+    await new Promise<void>((resolve, reject) =>
+      socket.send(bytes, port, '127.0.0.1', (error) => (error ? reject(error) : resolve())),
+    );
+  }
+  socket.close();
+  await once(socket, 'close');
+};
+
+/** True where something can be read. */
+const isReadable = ({ fd }: UdpSocket): boolean => {
+  const entry = Int32Array.of(fd, POLLIN);
+  return libc.poll(libc.addressOf(new Uint8Array(entry.buffer)), 1, 0) > 0;
+};
+
+/** The IDs of the datagrams that wait in a socket. */
+const idsIn = (socket: UdpSocket): number[] => {
+  const ids: number[] = [];
+  const bytes = new Uint8Array(2);
+  while (isReadable(socket)) {
+    libc.read(socket.fd, bytes, 2);
+    ids.push(((bytes[0] as number) << 8) | (bytes[1] as number));
+  }
+  return ids;
+};
+
+const bufferOf = ({ fd }: UdpSocket): number => {
+  const value = new Uint32Array(1);
+  libc.getsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, Uint32Array.of(4));
+  return value[0] as number;
+};
+
+describe('UdpSocket', () => {
+  it('shares its address with others that do, and with nobody else', async () => {
+    const first = open('127.0.0.1');
+    expect(open('127.0.0.1', { port: first.port }).port).toBe(first.port);
+    const stranger = createSocket('udp4');
+    stranger.bind(0, '127.0.0.1');
+    await once(stranger, 'listening');
+    const { port } = stranger.address();
+    expect(() => open('127.0.0.1', { port })).toThrow('bind: EADDRINUSE');
+    stranger.close();
+  });
+
+  it('says why it does not open, and keeps no descriptor of the attempt', () => {
+    const before = open('127.0.0.1').fd;
+    for (const [host, code] of [
+      ['192.0.2.1', 'EADDRNOTAVAIL'],
+      ['2001:db8::1', 'EADDRNOTAVAIL'],
+      ['fe80::1%nothing', 'EINVAL'],
+      ['name', 'not an IP address'],
+    ] as const)
+      expect(() => open(host)).toThrow(code);
+    expect(open('127.0.0.1').fd).toBe(before + 1);
+  });
+
+  it('counts what the kernel drops because its buffer is full', async () => {
+    const socket = open('127.0.0.1', { octets: 4096 });
+    expect(socket.drops).toBe(0);
+    await sendTo(socket.port, 50, 1000);
+    await until(() => socket.drops > 0);
+    const ids = idsIn(socket);
+    expect(ids.length).toBeGreaterThan(0);
+    await until(() => ids.length + socket.drops === 50);
+    const { drops } = socket;
+    await sendTo(socket.port, 1);
+    expect(socket.drops).toBe(drops);
+  });
+
+  it('takes the buffer that the system gives where it may not have a larger one', () => {
+    const most = Number(readFileSync('/proc/sys/net/core/rmem_max', 'utf8'));
+    // What a process without CAP_NET_ADMIN sees.
+    let error: number | null = null;
+    const calls: Libc = {
+      ...libc,
+      setsockopt: (fd, level, option, value, octets) => {
+        error = option === SO_RCVBUFFORCE ? EPERM : null;
+        return error === null ? libc.setsockopt(fd, level, option, value, octets) : -1;
+      },
+      errno: () => error ?? libc.errno(),
+    };
+    // The kernel doubles what it is asked for, for its own bookkeeping.
+    expect(bufferOf(open('127.0.0.1', { octets: 2 ** 30, calls }))).toBe(2 * most);
+  });
+
+  it('takes IPv4 alone for all addresses where the kernel has no IPv6, and fails for an IPv6 address', async () => {
+    let error: number | null = null;
+    const calls: Libc = {
+      ...libc,
+      socket: (domain, type, protocol) => {
+        error = domain === AF_INET6 ? EAFNOSUPPORT : null;
+        return error === null ? libc.socket(domain, type, protocol) : -1;
+      },
+      errno: () => error ?? libc.errno(),
+    };
+    const socket = open('', { calls });
+    expect(socket.hasPacketInfo).toBe(true);
+    await sendTo(socket.port, 1);
+    await until(() => isReadable(socket));
+    expect(() => open('::1', { calls })).toThrow('socket: EAFNOSUPPORT');
+  });
+
+  it('can leave some sockets of an address out, which keep what they hold, and takes them in again', async () => {
+    const first = open('127.0.0.1');
+    const sockets = [first, open('127.0.0.1', { port: first.port }), open('127.0.0.1', { port: first.port })];
+    first.steerToFirst(2);
+    await sendTo(first.port, 60);
+    const held: number[][] = sockets.map(() => []);
+    await until(() => {
+      for (const [i, socket] of sockets.entries()) held[i]?.push(...idsIn(socket));
+      return held.flat().length === 60;
+    });
+    const [even = [], odd = [], none] = held;
+    expect([even.length, odd.length, none]).toEqual([30, 30, []]);
+    expect(even.every((id) => id % 2 === 0) && odd.every((id) => id % 2 === 1)).toBe(true);
+    first.steerNoMore();
+    // Each comes from another port, and so the third gets its share of many.
+    const third = sockets[2] as UdpSocket;
+    for (let n = 0; n < 100 && !isReadable(third); n++) await sendTo(first.port, 1);
+    expect(isReadable(third)).toBe(true);
+  });
+});

@@ -1,0 +1,92 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { CREDIT, HandedQuery, QueryRing } from './query-ring.ts';
+
+/** Peers of messages: number i has i in every octet of its name, and 128 + i in every octet of its control message. */
+const COUNT = 4;
+const peers = {
+  names: Uint8Array.from({ length: COUNT * 32 }, (_, at) => Math.floor(at / 32)),
+  controls: Uint8Array.from({ length: COUNT * 40 }, (_, at) => 128 + Math.floor(at / 40)),
+  controlStride: 40,
+};
+const sizes = { nameOctets: (i: number) => 16 + i, controlOctets: (i: number) => 32 + i };
+
+const hand = (ring: QueryRing, socket: number, i: number, message: Uint8Array): boolean =>
+  ring.hand(socket, i, message, message.length, peers, sizes);
+
+const expectQuery = (query: HandedQuery | null, socket: number, i: number, message: Uint8Array): void => {
+  const record = query?.record ?? Buffer.alloc(0);
+  const { nameAt, controlAt } = HandedQuery;
+  expect([query?.socket, query?.nameOctets, query?.controlOctets]).toEqual([socket, 16 + i, 32 + i]);
+  expect(Uint8Array.from(query?.message ?? [])).toEqual(message);
+  expect([...record.subarray(nameAt, nameAt + 32)]).toEqual(new Array(32).fill(i));
+  expect([...record.subarray(controlAt, controlAt + 40)]).toEqual(new Array(40).fill(128 + i));
+};
+
+const queries = fc.record({
+  socket: fc.nat(2 ** 32 - 1),
+  i: fc.nat(COUNT - 1),
+  message: fc.uint8Array({ maxLength: 4096 }),
+});
+
+describe('QueryRing', () => {
+  it('gives every query with its peer to the other side of the memory, and keeps nothing of the ring in it', () => {
+    fc.assert(
+      fc.property(fc.array(queries, { maxLength: 60 }), fc.nat(20), (all, behind) => {
+        const thread = new QueryRing();
+        const main = new QueryRing(thread.shared);
+        const taken: (HandedQuery | null)[] = [];
+        for (const { socket, i, message } of all) {
+          expect(hand(thread, socket, i, message)).toBe(true);
+          if (behind < 10) taken.push(main.take());
+        }
+        while (taken.length < all.length) taken.push(main.take());
+        expect(main.take()).toBeNull();
+        all.forEach(({ socket, i, message }, n) => {
+          expectQuery(taken[n] ?? null, socket, i, message);
+        });
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('refuses a query where main is too far behind, and takes the next once main has read one', () => {
+    const ring = new QueryRing();
+    const message = new Uint8Array(4000);
+    let handed = 0;
+    while (hand(ring, 1, 0, message)) handed++;
+    expect(handed).toBeGreaterThan(50);
+    ring.take();
+    expect(hand(ring, 1, 1, message)).toBe(true);
+    expect(hand(ring, 1, 1, message)).toBe(false);
+  });
+
+  it('gives credit for so many queries without an end, and for as many more as come to one', () => {
+    const ring = new QueryRing();
+    const message = new Uint8Array(12);
+    const handAndTake = (): boolean => hand(ring, 1, 0, message) && ring.take() !== null;
+    for (let n = 0; n < CREDIT; n++) expect(handAndTake()).toBe(true);
+    expect(handAndTake()).toBe(false);
+    ring.done();
+    ring.done();
+    expect([handAndTake(), handAndTake(), handAndTake()]).toEqual([true, true, false]);
+  });
+
+  it('goes on with the credit of the thread before where its memory is taken over', () => {
+    const ring = new QueryRing();
+    const message = new Uint8Array(12);
+    for (let n = 0; n < CREDIT - 1; n++) {
+      hand(ring, 1, 0, message);
+      ring.take();
+    }
+    const next = new QueryRing(ring.shared);
+    expect([hand(next, 1, 0, message), hand(next, 1, 0, message)]).toEqual([true, false]);
+  });
+
+  it('has main woken once until it listens again', () => {
+    const ring = new QueryRing();
+    expect([ring.signal(), ring.signal()]).toEqual([true, false]);
+    ring.listen();
+    expect([ring.signal(), ring.signal()]).toEqual([true, false]);
+  });
+});

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeMessage, FLAG, WireFault } from '#dns/decode.ts';
 import { rcodeName } from '#dns/registry/rcodes.ts';
-import { startServer, type TestServer } from '#test/server.ts';
+import { startServer, type TestServer, UDP_LISTENERS } from '#test/server.ts';
 
 const CORPUS = join(import.meta.dirname, '../corpus/dns');
 
@@ -24,11 +24,11 @@ const cases = readdirSync(CORPUS)
   .filter((file) => file.endsWith('.hex'))
   .map(read);
 
-describe('a server given odd messages', () => {
+describe.each(UDP_LISTENERS)('a server given odd messages, UDP by %s,', (udp) => {
   let server: TestServer;
 
   beforeAll(async () => {
-    server = await startServer({ corefile: '. {\n errors\n whoami\n}\n' });
+    server = await startServer({ corefile: '. {\n errors\n whoami\n}\n', udp });
   });
   afterAll(() => server?.stop());
 

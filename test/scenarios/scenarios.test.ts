@@ -8,14 +8,21 @@ import { recordFromText, recordToText } from '#dns/record-text.ts';
 import { rcodeName } from '#dns/registry/rcodes.ts';
 import { RR_TYPE } from '#dns/registry/rr-types.ts';
 import { ask, type QueryOptions } from '#test/dns-client.ts';
-import { startServer, type TestServer } from '#test/server.ts';
+import { startServer, type TestServer, UDP_LISTENERS } from '#test/server.ts';
+import { rememberedOverUdp } from '../server/counted.ts';
 import { type Exchange, readScenario } from './scenario.ts';
 
 const HERE = import.meta.dirname;
 const files = readdirSync(HERE).filter((file) => file.endsWith('.scenario'));
 
-/** Over UDP, over TCP, and again over UDP, when the reply may be a remembered one. */
-const WAYS: readonly QueryOptions[] = [{ udpSize: 4096 }, { transport: 'tcp' }, { udpSize: 4096 }];
+/** Over UDP, over TCP, and again: from the second time on the reply may be a remembered one; a listener thread knows it by the last. */
+const WAYS: readonly QueryOptions[] = [
+  { udpSize: 4096 },
+  { transport: 'tcp' },
+  { udpSize: 4096 },
+  { udpSize: 4096 },
+  { udpSize: 4096 },
+];
 
 /** Records of a section in text, sorted, the serial of an SOA left out. */
 const inText = (records: readonly ResourceRecord[]): string[] =>
@@ -47,16 +54,22 @@ const expectExchange = async (server: TestServer, exchange: Exchange, way: Query
   });
 };
 
-describe.each(files)('%s', (file) => {
+const runs = files.flatMap((file) => UDP_LISTENERS.map((udp) => ({ file, udp })));
+
+describe.each(runs)('$file, UDP by $udp', ({ file, udp }) => {
   const { title, corefile, objects, exchanges } = readScenario(join(HERE, file));
   let server: TestServer;
 
   beforeAll(async () => {
-    server = await startServer({ corefile, objects });
+    server = await startServer({ corefile, objects, udp });
   });
   afterAll(() => server?.stop());
 
   it.each(exchanges)(`${title}: line $line, $qname $qtype`, async (exchange) => {
     for (const way of WAYS) await expectExchange(server, exchange, way);
+  });
+
+  it('answered from memory, too', async () => {
+    expect(await rememberedOverUdp(server)).toBeGreaterThan(exchanges.length);
   });
 });

@@ -1,11 +1,11 @@
 /** Cluster names asked over sockets: the tables of CoreDNS's own tests, and answers recorded from its binary. */
 import { networkInterfaces } from 'node:os';
-import { ask, type Endpoint } from '#test/dns-client.ts';
+import { ask } from '#test/dns-client.ts';
 import { FakeApiServer, type FakeObject, NAMESPACES, PODS, SERVICES, SLICES } from '#test/fake-api-server.ts';
-import { startServer } from '#test/server.ts';
+import type { TestServer } from '#test/server.ts';
 import type { Adapter, Outcome } from '../adapter.ts';
 import { differenceFrom, type ExpectedReply } from '../compare.ts';
-import { replayQuestion } from '../replay-question.ts';
+import { replayQuestion, withServers } from '../replay-question.ts';
 
 /** A reply as these files write it: `ns` is the authority section, `extra` the additional one. */
 interface RecordedReply {
@@ -47,17 +47,15 @@ const startApi = async (suite: Suite): Promise<FakeApiServer> => {
   return api;
 };
 
-/** Runs a server with the suite's Corefile on one free port, its cluster behind an API server. */
-const withServer = async (suite: Suite, replay: (endpoint: Endpoint) => Promise<Outcome[]>): Promise<Outcome[]> => {
+/** Runs servers with the suite's Corefile on free ports, their cluster behind an API server. */
+const withCluster = async (
+  suite: Suite,
+  replay: (servers: readonly TestServer[]) => Promise<Outcome[]>,
+): Promise<Outcome[]> => {
   const api = await startApi(suite);
   try {
     const corefile = withEndpoint(withoutPorts(suite.live_corefile ?? suite.corefile)).replaceAll('@API@', api.url);
-    const server = await startServer({ corefile });
-    try {
-      return await replay(server);
-    } finally {
-      await server.stop();
-    }
+    return await withServers({ corefile }, replay);
   } finally {
     await api.stop();
   }
@@ -81,9 +79,9 @@ const expectedOf = (row: Row): ExpectedReply => {
 };
 
 const replaySuite = (file: string, suite: Suite): Promise<Outcome[]> =>
-  withServer(suite, async (endpoint) => {
+  withCluster(suite, async (servers) => {
     const outcomes: Outcome[] = [];
-    for (const row of suite.cases) outcomes.push(await replayQuestion(endpoint, file, row, expectedOf(row)));
+    for (const row of suite.cases) outcomes.push(await replayQuestion(servers, file, row, expectedOf(row)));
     return outcomes;
   });
 
@@ -110,13 +108,13 @@ const replayOwnServices = async (file: string, suite: Suite): Promise<Outcome[]>
     }));
   const here = (text: string): string =>
     text.replaceAll(EXAMPLE_ADDRESS, own).replaceAll(EXAMPLE_ADDRESS.replaceAll('.', '-'), own.replaceAll('.', '-'));
-  return withServer(JSON.parse(here(JSON.stringify(suite))) as Suite, (endpoint) =>
-    Promise.all(rows.map((row) => replayOwnService(endpoint, file, row, here))),
+  return withCluster(JSON.parse(here(JSON.stringify(suite))) as Suite, (servers) =>
+    Promise.all(rows.map((row) => replayOwnService(servers, file, row, here))),
   );
 };
 
 const replayOwnService = async (
-  endpoint: Endpoint,
+  servers: readonly TestServer[],
   file: string,
   row: OwnServiceRow,
   here: (text: string) => string,
@@ -125,15 +123,16 @@ const replayOwnService = async (
   if (row.call.includes('external'))
     return { name, result: 'not-applicable', reason: 'belongs to the k8s_external plugin, which is not built yet' };
   const addresses = row.records.map((record) => here(record).split(' ') as [string, string, string]);
-  const difference = differenceFrom(
-    {
-      rcode: 'NOERROR',
-      answer: addresses.map(([target]) => `${row.zone} 5 IN NS ${target}`),
-      additional: addresses.map(([target, type, address]) => `${target} 5 IN ${type} ${address}`),
-    },
-    await ask(endpoint, row.zone, 'NS'),
-  );
-  return difference === null ? { name, result: 'pass' } : { name, result: 'fail', reason: difference };
+  const expected = {
+    rcode: 'NOERROR',
+    answer: addresses.map(([target]) => `${row.zone} 5 IN NS ${target}`),
+    additional: addresses.map(([target, type, address]) => `${target} 5 IN ${type} ${address}`),
+  };
+  for (const server of servers) {
+    const difference = differenceFrom(expected, await ask(server, row.zone, 'NS'));
+    if (difference !== null) return { name, result: 'fail', reason: `${server.udp}: ${difference}` };
+  }
+  return { name, result: 'pass' };
 };
 
 const adapter: Adapter = {

@@ -1,8 +1,7 @@
 /** The Kubernetes DNS specification's suites, over sockets, the cluster given as a directory of manifests. */
-import type { Endpoint } from '#test/dns-client.ts';
-import { startServer } from '#test/server.ts';
+import type { TestServer } from '#test/server.ts';
 import type { Adapter, Outcome } from '../adapter.ts';
-import { replayQuestion } from '../replay-question.ts';
+import { replayQuestion, withServers } from '../replay-question.ts';
 
 interface Row {
   readonly qname: string;
@@ -27,12 +26,12 @@ interface Suite {
 }
 
 /** The specification's own sections first, then all that CoreDNS gave; it was asked over UDP, where a reply may have been cut. */
-const replayRow = (endpoint: Endpoint, file: string, row: Row): Promise<Outcome> => {
+const replayRow = (servers: readonly TestServer[], file: string, row: Row): Promise<Outcome> => {
   const { rcode, answer, additional, coredns_1_14_7: recorded } = row;
   const flags = recorded.flags.filter((flag) => flag !== 'tc');
   const isCut = flags.length < recorded.flags.length;
   return replayQuestion(
-    endpoint,
+    servers,
     file,
     row,
     { rcode, answer, ...(additional && { additional }) },
@@ -59,14 +58,12 @@ const adapter: Adapter = {
   ].map((suite) => `spec/${suite}.json`),
   replay: async (file, data) => {
     const { fixture, cases } = data as Suite;
-    const server = await startServer({ corefile: fixture.corefile.replace(':53 {', ' {'), objects: fixture.objects });
-    try {
+    const options = { corefile: fixture.corefile.replace(':53 {', ' {'), objects: fixture.objects };
+    return withServers(options, async (servers) => {
       const outcomes: Outcome[] = [];
-      for (const row of cases) outcomes.push(await replayRow(server, file, row));
+      for (const row of cases) outcomes.push(await replayRow(servers, file, row));
       return outcomes;
-    } finally {
-      await server.stop();
-    }
+    });
   },
 };
 export default adapter;

@@ -15,6 +15,7 @@ export default definePlugin({
     const cache = new Cache(options, new CacheMetrics(services.metrics, options.zones), {
       generations: services.generations,
       clock: services.clock,
+      random: services.random,
     });
     return { handle: (query, next) => cache.handle(query, next) };
   },

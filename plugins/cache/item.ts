@@ -34,6 +34,8 @@ export class Item {
   #plain: Answer | null = null;
   #authenticated: Answer | null = null;
   #lastTtl = -1;
+  /** Where its store notes its key. */
+  place = -1;
   /** Hits with no gap longer than `prefetch` says, and when the last was. */
   hits = 0;
   lastHitMs = Number.NEGATIVE_INFINITY;

@@ -12,6 +12,8 @@ import { clampTtl, leastTtl, withTtl } from './ttl.ts';
 export interface CacheSurroundings {
   readonly generations: Generations;
   readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
 }
 
 /** What became of a reply: as it goes on, and its item where it was kept. */
@@ -30,7 +32,10 @@ export class Keeper {
   constructor(options: CacheOptions, surroundings: CacheSurroundings) {
     this.#options = options;
     this.#surroundings = surroundings;
-    this.#stores = { success: new Store(options.success.capacity), denial: new Store(options.denial.capacity) };
+    this.#stores = {
+      success: new Store(options.success.capacity, surroundings.random),
+      denial: new Store(options.denial.capacity, surroundings.random),
+    };
     this.#staleSeconds = Math.floor(options.stale.upToMs / 1000);
   }
 

@@ -1,5 +1,5 @@
 import { type Name, textFromName } from '#dns/name.ts';
-import type { Counter, CounterFamily, GaugeFamily } from '#metrics/families.ts';
+import type { Counter, CounterFamily, Gauge, GaugeFamily } from '#metrics/families.ts';
 import type { Metrics } from '#metrics/metrics.ts';
 import type { RepeatedTally } from '#plugin/index.ts';
 
@@ -69,6 +69,9 @@ export class Meters {
   readonly tally: Readonly<Record<StoreName, RepeatedTally>>;
   readonly #families: CacheMetrics;
   readonly #hits: Record<StoreName, Counter | null> = { success: null, denial: null };
+  readonly #entries: Record<StoreName, Gauge | null> = { success: null, denial: null };
+  readonly #evictions: Record<StoreName, Counter | null> = { success: null, denial: null };
+  #misses: Counter | null = null;
 
   constructor(families: CacheMetrics, server: string, view: string) {
     this.#families = families;
@@ -89,7 +92,8 @@ export class Meters {
   }
 
   miss(): void {
-    this.#families.misses.at(this.server, this.#families.zones, this.view).add();
+    this.#misses ??= this.#families.misses.at(this.server, this.#families.zones, this.view);
+    this.#misses.value++;
   }
 
   prefetch(): void {
@@ -101,11 +105,13 @@ export class Meters {
   }
 
   evicted(store: StoreName, count: number): void {
-    this.#families.evictions.at(this.server, store, this.#families.zones, this.view).add(count);
+    this.#evictions[store] ??= this.#families.evictions.at(this.server, store, this.#families.zones, this.view);
+    this.#evictions[store].value += count;
   }
 
   entries(store: StoreName, count: number): void {
-    this.#families.entries.at(this.server, store, this.#families.zones, this.view).set(count);
+    this.#entries[store] ??= this.#families.entries.at(this.server, store, this.#families.zones, this.view);
+    this.#entries[store].set(count);
   }
 
   #hitsIn(store: StoreName): Counter {

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { replyOf } from './cache-bench.ts';
 import { Item } from './item.ts';
@@ -30,17 +31,52 @@ describe('roundCapacity', () => {
 
 describe('Store', () => {
   it('takes no memory beforehand for a capacity that may never be used', () => {
-    const store = new Store(2_000_000_000);
+    const store = new Store(2_000_000_000, Math.random);
     expect(store.set('a', item())).toBe(0);
     expect([store.size, store.get('a')?.ttlSeconds]).toEqual([1, 5]);
   });
 
   it('does not count what is replaced or deleted as given up', () => {
-    const store = new Store(1);
+    const store = new Store(1, Math.random);
     for (let i = 0; i < 1024; i++) store.set(`${i}`, item());
     expect(store.set('5', item())).toBe(0);
     store.delete('5');
     expect(store.set('new', item())).toBe(0);
     expect(store.set('one more', item())).toBe(1);
+  });
+
+  it('gives up any one when it is full, so that names asked for in turn are not all given up before their turn', () => {
+    let at = 0;
+    const store = new Store(1, () => ((at += 7919) % 10_000) / 10_000);
+    let hits = 0;
+    for (let round = 0; round < 4; round++)
+      for (let i = 0; i < 2048; i++) {
+        if (store.get(`${i}`) === undefined) store.set(`${i}`, item());
+        else hits++;
+      }
+    expect(hits).toBeGreaterThan(1000);
+    expect(store.size).toBe(1024);
+  });
+
+  it('holds exactly what a Map would, whatever is set and deleted', () => {
+    const step = fc.record({ isSet: fc.boolean(), key: fc.nat(30) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+        const store = new Store(1, Math.random);
+        const expected = new Map<string, Item>();
+        for (const { isSet, key } of steps) {
+          const fresh = item();
+          if (isSet) {
+            store.set(`${key}`, fresh);
+            expected.set(`${key}`, fresh);
+          } else {
+            store.delete(`${key}`);
+            expected.delete(`${key}`);
+          }
+          for (let k = 0; k <= 30; k++) expect(store.get(`${k}`)).toBe(expected.get(`${k}`));
+          expect(store.size).toBe(expected.size);
+        }
+      }),
+    );
   });
 });

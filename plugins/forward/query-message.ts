@@ -18,8 +18,9 @@ export interface OutgoingQuery {
 /** The question in the spelling it came in, unless a layer before put another name in its place. */
 const questionOf = (query: Query): Question => {
   const asked = query.request.question;
-  if (asked.type === query.type && asked.class === query.class && foldName(asked.name) === query.name) return asked;
-  return { name: foldName(asked.name) === query.name ? asked.name : query.name, type: query.type, class: query.class };
+  const isNameKept = asked.name === query.name || foldName(asked.name) === query.name;
+  if (isNameKept && asked.type === query.type && asked.class === query.class) return asked;
+  return { name: isNameKept ? asked.name : query.name, type: query.type, class: query.class };
 };
 
 /** The query as the client sent it: RD, CD, AD and the OPT with its options stay, and it gets a message of its own. */

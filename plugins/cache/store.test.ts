@@ -46,8 +46,12 @@ describe('Store', () => {
   });
 
   it('gives up any one when it is full, so that names asked for in turn are not all given up before their turn', () => {
-    let at = 0;
-    const store = new Store(1, () => ((at += 7919) % 10_000) / 10_000);
+    let state = 1;
+    const random = (): number => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      return state / 0x1_0000_0000;
+    };
+    const store = new Store(1, random);
     let hits = 0;
     for (let round = 0; round < 4; round++)
       for (let i = 0; i < 2048; i++) {

@@ -7,7 +7,7 @@ import { type CacheSurroundings, Keeper } from './keeper.ts';
 import { keyOf } from './key.ts';
 import type { CacheMetrics, Meters, StoreName } from './metrics.ts';
 import type { CacheOptions } from './options.ts';
-import { authenticated, Refresher } from './refresh.ts';
+import { authenticated, Refresher, type RefreshJob } from './refresh.ts';
 import { StaleServer } from './stale.ts';
 
 /** The layer of one server block: answers from what it keeps, else keeps what the chain answers. */
@@ -54,12 +54,7 @@ export class Cache {
     const age = item.ageAt(nowMs);
     const ttl = item.ttlSeconds - age;
     this.#tellProvenance(item, query, age, meters);
-    const { prefetch } = this.#options;
-    if (prefetch.amount > 0) {
-      item.noteHit(nowMs, prefetch.gapMs);
-      if (item.hits >= prefetch.amount && ttl <= Math.ceil((prefetch.percentage / 100) * item.ttlSeconds))
-        this.#refresher.runInBackground(item, { query, next, key, meters, isStale: false });
-    }
+    if (this.#options.prefetch.amount > 0) this.#prefetch(item, { query, next, key, meters, isStale: false }, nowMs);
     return item.replyWith(this.#options.isTtlKept ? item.ttlSeconds : ttl, wantsAuthenticated(query));
   }
 
@@ -74,8 +69,25 @@ export class Cache {
     const expiresAtMs = item.storedAtMs + item.ttlSeconds * 1000;
     if (expiresAtMs < provenance.repeatableUntilMs) provenance.repeatableUntilMs = expiresAtMs;
     provenance.tallies.push(meters.tally[item.store]);
-    // Whether a prefetch is due depends on how many hits came and when, so each of them has to come here to be counted.
-    if (this.#options.prefetch.amount > 0) provenance.forbid();
+  }
+
+  /**
+   * Counts a hit, and refreshes an item in demand at the end of its time. Hits that are answered from memory do not come here, so a reply
+   * may be repeated only once there were enough of them, and until a refresh is due: then each query comes here again.
+   */
+  #prefetch(item: Item, job: RefreshJob, nowMs: number): void {
+    const { amount, gapMs, percentage } = this.#options.prefetch;
+    const { provenance } = job.query;
+    item.noteHit(nowMs, gapMs);
+    const isWanted = item.hits >= amount;
+    const dueAtMs = item.storedAtMs + 1000 * (item.ttlSeconds - Math.ceil((percentage / 100) * item.ttlSeconds));
+    const isDue = nowMs >= dueAtMs;
+    if (isWanted && isDue) this.#refresher.runInBackground(item, job);
+    if (!isWanted || isDue) provenance.forbid();
+    else if (provenance.isRepeatable) {
+      item.isRepeated = true;
+      if (dueAtMs < provenance.repeatableUntilMs) provenance.repeatableUntilMs = dueAtMs;
+    }
   }
 
   #miss(query: Query, next: Next, key: string, meters: Meters): Reply | Promise<Reply> {

@@ -39,6 +39,8 @@ export class Item {
   /** Hits with no gap longer than `prefetch` says, and when the last was. */
   hits = 0;
   lastHitMs = Number.NEGATIVE_INFINITY;
+  /** True once a hit may have been remembered: others may follow that are not seen here, so no gap is one for certain. */
+  isRepeated = false;
   /** True while a refresh is under way: there is one at a time. */
   #isRefreshing = false;
   #retryAtMs = Number.NEGATIVE_INFINITY;
@@ -84,7 +86,7 @@ export class Item {
 
   /** Counts a hit for `prefetch`. */
   noteHit(nowMs: number, gapMs: number): void {
-    this.hits = this.lastHitMs < nowMs - gapMs ? 1 : this.hits + 1;
+    this.hits = !this.isRepeated && this.lastHitMs < nowMs - gapMs ? 1 : this.hits + 1;
     this.lastHitMs = nowMs;
   }
 

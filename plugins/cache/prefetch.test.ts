@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Answer } from '#plugin/index.ts';
+import { Additions } from '#metrics/cells.ts';
+import type { Answer, Provenance } from '#plugin/index.ts';
 import { CacheBench, nxdomain, positive, servfail, textsOf } from './cache-bench.ts';
 
 /** A backend whose address tells how often it was asked. */
@@ -115,5 +117,115 @@ describe('prefetch', () => {
     bench.ask();
     expect(bench.calls).toBe(5);
     expect(bench.ask().rcode).toBe(3);
+  });
+});
+
+/** Asks as a client behind an answer memory does: what may be repeated does not come to the cache, and is counted all the same. */
+class Repeating {
+  readonly bench: CacheBench;
+  repeated = 0;
+  #remembered: Provenance | null = null;
+
+  constructor(bench: CacheBench) {
+    this.bench = bench;
+  }
+
+  ask(): void {
+    const known = this.#remembered;
+    if (known !== null && this.bench.nowMs < known.repeatableUntilMs) {
+      const additions = new Additions();
+      const sent = { requestOctets: 28, isTcp: false, isIPv6: false, isDnssecOk: false };
+      for (const tally of known.tallies) tally.note(sent, additions);
+      this.bench.setup.services.metrics.cells.add(1, additions);
+      this.repeated++;
+      return;
+    }
+    const query = this.bench.query();
+    this.bench.send(query);
+    this.#remembered = query.provenance.isRepeatable ? query.provenance : null;
+  }
+}
+
+const countsOf = (bench: CacheBench): number[] => [
+  bench.calls,
+  bench.count('requests_total'),
+  bench.count('hits_total', 'success'),
+  bench.count('misses_total'),
+  bench.count('prefetch_total'),
+];
+
+describe('a hit with prefetch', () => {
+  const hit = (bench: CacheBench): Provenance => {
+    const query = bench.query();
+    bench.send(query);
+    return query.provenance;
+  };
+
+  it('may be repeated once there were enough hits, until a refresh is due', () => {
+    const bench = numbered('cache {\n prefetch 3 1m 10%\n}', 60);
+    at(bench, 0);
+    const storedAtMs = bench.nowMs;
+    bench.advance(1);
+    expect([hit(bench).isRepeatable, hit(bench).isRepeatable]).toEqual([false, false]);
+    expect(hit(bench)).toMatchObject({ isRepeatable: true, repeatableUntilMs: storedAtMs + 54_000 });
+    bench.nowMs = storedAtMs + 53_999;
+    expect(hit(bench).isRepeatable).toBe(true);
+    expect(bench.calls).toBe(1);
+    bench.nowMs = storedAtMs + 54_000;
+    expect(hit(bench).isRepeatable).toBe(false);
+    expect([bench.calls, bench.count('prefetch_total')]).toEqual([2, 1]);
+  });
+
+  it('may be repeated again, from the refreshed item', () => {
+    const bench = numbered('cache {\n prefetch 2 1m 10%\n}', 20);
+    for (const second of [0, 1, 2, 18]) at(bench, second);
+    bench.advance(1);
+    expect(hit(bench)).toMatchObject({ isRepeatable: true, repeatableUntilMs: bench.nowMs - 1000 + 18_000 });
+  });
+
+  it('asks again for a name whose hits were all repeated for longer than the gap', () => {
+    const bench = numbered('cache {\n prefetch 2 5s 10%\n}', 60);
+    for (const second of [0, 1, 2]) at(bench, second);
+    expect(at(bench, 54)).toBe('6 IN A 127.0.0.1');
+    expect(at(bench, 55)).toBe('59 IN A 127.0.0.2');
+  });
+
+  it('counts from one again after a gap where it was never to be repeated', () => {
+    const bench = numbered('cache {\n prefetch 2 5s 10%\n}', 60);
+    at(bench, 0);
+    for (const second of [1, 2, 54]) {
+      bench.nowMs = 1_000_000 + second * 1000;
+      const query = bench.query();
+      // As a layer in front of it does that sees every query.
+      query.provenance.forbid();
+      bench.send(query);
+    }
+    expect(bench.count('prefetch_total')).toBe(0);
+  });
+
+  it('is counted, refreshed and missed as without a memory while no gap is longer than DURATION', () => {
+    const stanza = fc.constantFrom(
+      'cache {\n prefetch 1 1m 10%\n}',
+      'cache {\n prefetch 3 1m 50%\n}',
+      'cache {\n prefetch 10 1m 90%\n serve_stale 30s\n}',
+      'cache {\n prefetch 2\n keepttl\n}',
+    );
+    const waits = fc.array(fc.integer({ min: 0, max: 12_000 }), { minLength: 20, maxLength: 120 });
+    let repeated = 0;
+    fc.assert(
+      fc.property(stanza, fc.integer({ min: 5, max: 60 }), waits, (text, ttl, gapsMs) => {
+        const plain = numbered(text, ttl);
+        const behind = new Repeating(numbered(text, ttl));
+        for (const gapMs of gapsMs) {
+          plain.nowMs += gapMs;
+          behind.bench.nowMs += gapMs;
+          plain.ask();
+          behind.ask();
+          expect(countsOf(behind.bench)).toEqual(countsOf(plain));
+        }
+        repeated += behind.repeated;
+      }),
+    );
+    expect(repeated).toBeGreaterThan(0);
   });
 });

@@ -33,6 +33,8 @@ export interface UdpSocketOptions {
   readonly receiveBufferOctets: number;
 }
 
+/** Hosts that stand for all addresses: of both families, of IPv4 alone, and, as Linux and Node.js have it, of both again. */
+const WILDCARDS: ReadonlySet<string> = new Set(['', '0.0.0.0', '::']);
 /** ms that a send may wait for room. */
 const SEND_TIMEOUT_MS = 50;
 
@@ -47,7 +49,7 @@ export class UdpSocket {
   private constructor(libc: Libc, fd: number, options: UdpSocketOptions, family: 4 | 6) {
     this.#libc = libc;
     this.fd = fd;
-    this.hasPacketInfo = options.host === '';
+    this.hasPacketInfo = WILDCARDS.has(options.host);
     try {
       this.#setUp(options, family);
       const address = socketAddress(options.host, options.port, family);
@@ -123,7 +125,7 @@ export class UdpSocket {
     // Over the system's limit only with CAP_NET_ADMIN; within it for everyone.
     const buffer = int(receiveBufferOctets);
     if (this.#libc.setsockopt(this.fd, SOL_SOCKET, SO_RCVBUFFORCE, buffer, 4) < 0) this.#set(SO_RCVBUF, buffer, 4);
-    if (family === 6) this.#set(IPV6_V6ONLY, int(host === '' ? 0 : 1), 4, IPPROTO_IPV6);
+    if (family === 6) this.#set(IPV6_V6ONLY, int(this.hasPacketInfo ? 0 : 1), 4, IPPROTO_IPV6);
     if (!this.hasPacketInfo) return;
     if (family === 6) this.#set(IPV6_RECVPKTINFO, int(1), 4, IPPROTO_IPV6);
     else this.#set(IP_PKTINFO, int(1), 4, IPPROTO_IP);

@@ -9,8 +9,9 @@ interface Way {
   close(): void;
 }
 
-const udp = async ({ address, port }: Endpoint): Promise<Way> => {
+const udp = async ({ address, port }: Endpoint, from: string): Promise<Way> => {
   const socket = createSocket('udp4');
+  await new Promise<void>((resolve) => socket.bind({ address: from }, resolve));
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject);
     socket.connect(port, address, resolve);
@@ -34,13 +35,17 @@ const tcp = async (endpoint: Endpoint): Promise<Way> => {
   };
 };
 
-/** Sends all the queries at once over a new socket, their IDs distinct, and gives their replies in the order of the queries. */
+/**
+ * Sends all the queries at once over a new socket, their IDs distinct, and gives their replies in the order of the queries. `from`: the
+ * address that UDP queries come from.
+ */
 export const askMany = async (
   endpoint: Endpoint,
   transport: 'udp' | 'tcp',
   queries: readonly Buffer[],
+  from = '127.0.0.1',
 ): Promise<Buffer[]> => {
-  const way = await (transport === 'udp' ? udp(endpoint) : tcp(endpoint));
+  const way = await (transport === 'udp' ? udp(endpoint, from) : tcp(endpoint));
   const replies = new Map<number, Buffer>();
   const all = new Promise<void>((resolve) => {
     way.receive((reply) => {

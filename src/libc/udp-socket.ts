@@ -117,7 +117,7 @@ export class UdpSocket {
     this.#libc.close(this.fd);
   }
 
-  #setUp({ host, receiveBufferOctets }: UdpSocketOptions, family: 4 | 6): void {
+  #setUp({ receiveBufferOctets }: UdpSocketOptions, family: 4 | 6): void {
     this.#set(SO_REUSEPORT, int(1), 4);
     const timeout = new DataView(new ArrayBuffer(16));
     timeout.setBigInt64(8, BigInt(SEND_TIMEOUT_MS * 1000), true);

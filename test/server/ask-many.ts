@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
 import { type Endpoint, TcpClient } from '#test/dns-client.ts';
 
 /** A socket that several queries may be on their way at once through. */
@@ -10,7 +11,7 @@ interface Way {
 }
 
 const udp = async ({ address, port }: Endpoint, from: string): Promise<Way> => {
-  const socket = createSocket('udp4');
+  const socket = createSocket(isIPv6(from) ? 'udp6' : 'udp4');
   await new Promise<void>((resolve) => socket.bind({ address: from }, resolve));
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject);

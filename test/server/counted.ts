@@ -9,7 +9,7 @@ export const counted = async (server: TestServer): Promise<string[]> =>
     .split('\n')
     .filter((line) => line.startsWith('coredns_') && !line.startsWith(BY_CHANCE))
     .filter((line) => !/duration_seconds_(bucket|sum)/.test(line))
-    .map((line) => line.replaceAll(/127\.0\.0\.1:\d+/g, 'ADDRESS'))
+    .map((line) => line.replaceAll(/(?:127\.0\.0\.1|\[::1\]):\d+/g, 'ADDRESS'))
     .sort();
 
 /** What all series of a counter come to. */

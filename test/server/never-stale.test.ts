@@ -123,3 +123,21 @@ describe.each(SETTINGS)('a change of the cluster, UDP by $udp, "$cache",', (sett
     await remember(server, 'ext', 'A 10.96.0.60');
   });
 });
+
+describe.each(UDP_LISTENERS)('a reload, UDP by %s,', (udp) => {
+  it('is not followed by what the old configuration said', async () => {
+    const corefile = (address: string): string => `. {
+      hosts {
+        ${address} web.default.svc.cluster.local
+      }
+      cache 30
+    }`;
+    const server = await startServer({ udp, corefile: corefile('192.0.2.0') });
+    closing.push(() => server.stop());
+    for (let round = 1; round < 6; round++) {
+      await remember(server, 'web', `A 192.0.2.${round - 1}`);
+      expect(await server.reload(corefile(`192.0.2.${round}`))).toBeNull();
+      expect(await answers(server, 'web')).toBe(`A 192.0.2.${round}`);
+    }
+  });
+});

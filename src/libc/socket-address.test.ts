@@ -100,6 +100,7 @@ describe('packet information', () => {
     const control = controlOf(linkLocal(7), 9);
     turnAround(control, 5, 40);
     expect(control).toEqual(controlOf(linkLocal(7), 9));
+    expect(localAddressOf(control, 5, 40)).toMatch(/^fe80::7%./);
   });
 
   it('leaves alone what is no such message', () => {

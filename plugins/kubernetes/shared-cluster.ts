@@ -64,8 +64,9 @@ export class SharedCluster {
     const trigger = this.#latency.before(this.store, change);
     const { generations } = this.#services;
     const touched = this.store.apply(change);
-    generations.setValue(this.serialValue, this.store.modifiedAt);
     for (const key of touched) generations.bump(this.slotOf(key));
+    // After that: a thread must not put the new serial into an answer that the change has replaced.
+    generations.setValue(this.serialValue, this.store.modifiedAt);
     if (trigger !== null) this.#latency.after(this.store, trigger);
   }
 

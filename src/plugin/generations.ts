@@ -42,7 +42,7 @@ export class Generations implements SlotTable {
     return this.#values < SHARED_VALUES ? this.#mask + 1 + this.#values++ : -1;
   }
 
-  /** Sets a shared value: 32 bits. Set it before the slots of the same change are bumped. */
+  /** Sets a shared value: 32 bits. Set it after the slots of the same change were bumped, in the same turn. */
   setValue(place: number, value: number): void {
     if (place >= 0) Atomics.store(this.words, place, value | 0);
   }

@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'http-endpoint': [],
   plugin: ['dns', 'corefile'],
   kube: ['dns'],
-  upstream: ['dns'],
+  upstream: ['dns', 'libc'],
   netfilter: [],
   server: ['plugin', 'dns', 'corefile', 'libc'],
   proxy: ['netfilter', 'kube'],

@@ -4,6 +4,8 @@ import { RCODE } from '#dns/registry/rcodes.ts';
 import type { Log } from '#log/log.ts';
 import { type Clock, failure, type Next, type Query, type Reply } from '#plugin/index.ts';
 import { makePolicy, type Policy } from '#upstream/policy.ts';
+import { chooseLinks } from '#upstream/udp-batch.ts';
+import { type OpenLink, openDgramLink } from '#upstream/udp-link.ts';
 import { Attempt, NoHealthyError } from './attempt.ts';
 import type { ForwardMetrics } from './metrics.ts';
 import type { ForwardOptions } from './options.ts';
@@ -20,6 +22,8 @@ export interface ForwarderServices {
   readonly random: () => number;
   readonly metrics: ForwardMetrics;
   readonly log: Log;
+  /** True where UDP is to be done without system calls of our own. */
+  readonly isDgramOnly?: boolean;
 }
 
 /** The two times that have no option; a test shortens them. */
@@ -42,6 +46,8 @@ export class Forwarder {
   readonly #random: () => number;
   readonly #log: Log;
   readonly #policy: Policy;
+  readonly #isDgramOnly: boolean;
+  #openLink: OpenLink = openDgramLink;
   #sites: readonly Site[] = [];
   #lateCheckedAtMs = Number.NEGATIVE_INFINITY;
   #active = 0;
@@ -61,6 +67,7 @@ export class Forwarder {
     this.#times = times;
     this.#random = services.random;
     this.#log = services.log;
+    this.#isDgramOnly = services.isDgramOnly ?? false;
     this.#policy = makePolicy(options.policy, services.random);
   }
 
@@ -71,6 +78,7 @@ export class Forwarder {
 
   /** Resolves host names and makes the upstreams; sockets come with the first query. */
   async start(): Promise<void> {
+    if (!this.#isDgramOnly) this.#openLink = await chooseLinks();
     const targets = await resolveTargets(this.options, this.clock);
     if (targets.length === 0 && !this.#mayComeLate()) throw new Error('no valid upstream addresses found');
     this.#make(targets);
@@ -137,7 +145,8 @@ export class Forwarder {
 
   #make(targets: Parameters<typeof makeSites>[0]): void {
     const { probeTimeoutMs } = this.#times;
-    this.#sites = makeSites(targets, this.options, this.metrics, this.clock, probeTimeoutMs);
+    const { metrics, clock } = this;
+    this.#sites = makeSites(targets, this.options, { metrics, clock, probeTimeoutMs, openLink: this.#openLink });
   }
 
   #mayComeLate(): boolean {

@@ -19,6 +19,7 @@ export default definePlugin({
       random: services.random,
       metrics: new ForwardMetrics(services.metrics),
       log: services.log.plugin('forward'),
+      isDgramOnly: services.isDgramOnly ?? false,
     };
     const forwarders: Forwarder[] = [];
     for (const options of parsed.reverse()) forwarders.unshift(new Forwarder(options, forwarders[0] ?? null, shared));

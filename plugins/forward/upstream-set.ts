@@ -1,6 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import type { Clock } from '#upstream/clock.ts';
 import { endpointText } from '#upstream/endpoint.ts';
+import type { OpenLink } from '#upstream/udp-link.ts';
 import { Upstream, type UpstreamOptions } from '#upstream/upstream.ts';
 import type { Durations, ForwardMetrics } from './metrics.ts';
 import type { ForwardOptions } from './options.ts';
@@ -61,9 +62,17 @@ export const lateTargets = (options: ForwardOptions): Target[] => {
 export const makeSites = (
   targets: readonly Target[],
   options: ForwardOptions,
-  metrics: ForwardMetrics,
-  clock: Clock,
-  probeTimeoutMs: number,
+  {
+    metrics,
+    clock,
+    probeTimeoutMs,
+    openLink,
+  }: {
+    readonly metrics: ForwardMetrics;
+    readonly clock: Clock;
+    readonly probeTimeoutMs: number;
+    readonly openLink: OpenLink;
+  },
 ): Site[] => {
   let context: SecureContext | null = options.secureContext;
   return targets.map((target) => {
@@ -72,7 +81,13 @@ export const makeSites = (
     const tls = target.isTls ? { context: context as SecureContext, serverName } : null;
     const endpoint = { host: target.host, port: target.port, tls, sourceAddress: options.sourceAddress };
     const to = endpointText(endpoint);
-    const upstream = new Upstream(endpoint, upstreamOptions(options, probeTimeoutMs), metrics.upstream(to), clock);
+    const upstream = new Upstream(
+      endpoint,
+      upstreamOptions(options, probeTimeoutMs),
+      metrics.upstream(to),
+      clock,
+      openLink,
+    );
     return { upstream, durations: metrics.durations(to) };
   });
 };

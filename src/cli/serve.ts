@@ -73,6 +73,7 @@ const serve = async (flags: ServeFlags, corefile: CorefileText, io: CliIo): Prom
     random: Math.random,
     manifestDirectories: flags.manifests,
     isLenient: flags.manifests.length > 0,
+    isDgramOnly: flags.udpListener === 'dgram',
     version: VERSION,
     revision: REVISION,
     configuration: { file: corefile.file, read: corefile.read },

@@ -5,11 +5,13 @@ import type { Libc } from './libc.ts';
 export class SystemCallError extends Error {
   readonly code: string;
   readonly errno: number;
+  readonly syscall: string;
   constructor(call: string, errno: number) {
     const code = getSystemErrorName(-errno);
     super(`${call}: ${code}`);
     this.code = code;
     this.errno = errno;
+    this.syscall = call;
   }
 }
 

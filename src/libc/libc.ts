@@ -10,6 +10,7 @@ const ARCHITECTURES: ReadonlySet<string> = new Set(['x64', 'arm64', 'riscv64', '
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Uint8Array, octets: number): number;
+  connect(fd: number, address: Uint8Array, octets: number): number;
   getsockname(fd: number, address: Uint8Array, octets: Uint32Array): number;
   setsockopt(fd: number, level: number, option: number, value: Uint8Array, octets: number): number;
   getsockopt(fd: number, level: number, option: number, value: Uint32Array, octets: Uint32Array): number;
@@ -46,6 +47,7 @@ export const loadLibc = async (): Promise<Libc> => {
     return {
       socket: call('int socket(int, int, int)'),
       bind: call('int bind(int, void*, uint32_t)'),
+      connect: call('int connect(int, void*, uint32_t)'),
       getsockname: call('int getsockname(int, void*, void*)'),
       setsockopt: call('int setsockopt(int, int, int, void*, uint32_t)'),
       getsockopt: call('int getsockopt(int, int, int, void*, void*)'),

@@ -26,6 +26,8 @@ export interface Services {
   readonly manifestDirectories: readonly string[];
   /** With `-manifests`: a missing resolv.conf or a busy health, ready or metrics port is a warning. */
   readonly isLenient: boolean;
+  /** True where UDP is to be done without system calls of our own (`-udp-listener dgram`). */
+  readonly isDgramOnly?: boolean;
   /** Program name and version, for build_info, chaos and the User-Agent. */
   readonly version: string;
   /** Commit it was built from, '' where that is not known. */

@@ -4,7 +4,7 @@ import { recordsFromText } from '#dns/record-text.ts';
 import { answerA, FakeUpstream, type Script } from '#test/fake-upstream.ts';
 import { UDP_SOCKETS } from './exchange-udp.ts';
 import { isReplyTo } from './reply-check.ts';
-import { ask, CountingMetrics, questionFor, testUpstream } from './testing.ts';
+import { ask, CountingMetrics, questionFor, testUpstream, UDP_LINKS } from './testing.ts';
 import type { Upstream } from './upstream.ts';
 
 const closing: (() => unknown)[] = [];
@@ -18,19 +18,19 @@ const serve = async (script?: Script): Promise<FakeUpstream> => {
   return fake;
 };
 
-const towards = (fake: FakeUpstream, options?: Parameters<typeof testUpstream>[1]): Upstream => {
-  const upstream = testUpstream(fake.port, options);
-  closing.unshift(() => upstream.close());
-  return upstream;
-};
-
 /** Pearson's chi-square of counts that should all be equal. */
 const chiSquare = (counts: readonly number[]): number => {
   const expected = counts.reduce((sum, count) => sum + count, 0) / counts.length;
   return counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
 };
 
-describe('UDP', () => {
+describe.each(UDP_LINKS)('UDP by %s', (_, openLink) => {
+  const towards = (fake: { readonly port: number }, options?: Parameters<typeof testUpstream>[1]): Upstream => {
+    const upstream = testUpstream(fake.port, { ...options, openLink });
+    closing.unshift(() => upstream.close());
+    return upstream;
+  };
+
   it('gives the reply with its records and flags', async () => {
     const upstream = towards(await serve());
     const reply = await ask(upstream, 'www.example.org.');
@@ -101,8 +101,7 @@ describe('UDP', () => {
     const fake = await FakeUpstream.open();
     const { port } = fake;
     await fake.close();
-    const upstream = testUpstream(port);
-    closing.push(() => upstream.close());
+    const upstream = towards({ port });
     await expect(ask(upstream, 'a.example.')).rejects.toThrow(/^read udp .*: read: connection refused$/);
   });
 

@@ -1,12 +1,10 @@
-import { createSocket, type Socket } from 'node:dgram';
-import { isIPv6 } from 'node:net';
-import { joinHostPort } from '#dns/address.ts';
 import type { Clock } from './clock.ts';
 import type { DeadlineList } from './deadline-list.ts';
 import { type Endpoint, endpointText } from './endpoint.ts';
 import type { Exchange, ExchangeOwner } from './exchange.ts';
 import { randomId } from './random-id.ts';
 import { readUdpReply } from './reply-check.ts';
+import { type OpenLink, openDgramLink, type UdpLink } from './udp-link.ts';
 import { reasonOf, UpstreamError } from './upstream-error.ts';
 
 /** Sockets, hence source ports, that an upstream's queries are spread over. A power of two: the choice is 16 random bits cut down. */
@@ -41,6 +39,7 @@ export class UdpExchanger {
   readonly #counters: PoolCounters;
   readonly #clock: Clock;
   readonly #randomId: () => number;
+  readonly #openLink: OpenLink;
   readonly #sockets: (UdpSocket | null)[] = Array.from({ length: UDP_SOCKETS }, () => null);
   readonly #open = new Set<UdpSocket>();
   #isClosed = false;
@@ -54,6 +53,8 @@ export class UdpExchanger {
       readonly clock: Clock;
       /** 16 unpredictable bits; only a test gives its own. */
       readonly randomId?: () => number;
+      /** How sockets are opened; left out: by dgram. */
+      readonly openLink?: OpenLink;
     },
   ) {
     this.#endpoint = endpoint;
@@ -62,6 +63,7 @@ export class UdpExchanger {
     this.#counters = options.counters;
     this.#clock = options.clock;
     this.#randomId = options.randomId ?? randomId;
+    this.#openLink = options.openLink ?? openDgramLink;
   }
 
   send(exchange: Exchange): void {
@@ -91,14 +93,17 @@ export class UdpExchanger {
 
   #make(slot: number, now: number): UdpSocket {
     const made: UdpSocket = new UdpSocket(this.#endpoint, this.#deadlines, now, {
-      retired: () => {
-        if (this.#sockets[slot] === made) this.#sockets[slot] = null;
+      openLink: this.#openLink,
+      lifetimeMs: this.#limits.lifetimeMs,
+      events: {
+        retired: () => {
+          if (this.#sockets[slot] === made) this.#sockets[slot] = null;
+        },
+        closed: () => this.#open.delete(made),
       },
-      closed: () => this.#open.delete(made),
     });
     this.#open.add(made);
     this.#sockets[slot] = made;
-    made.open(this.#limits.lifetimeMs);
     if (this.#isClosed) made.fail(stopped());
     return made;
   }
@@ -114,7 +119,7 @@ interface SocketEvents {
 
 /** One connected socket with the queries that wait on it. */
 class UdpSocket implements ExchangeOwner {
-  readonly #socket: Socket;
+  readonly #link: UdpLink;
   readonly #endpoint: Endpoint;
   readonly #deadlines: DeadlineList;
   readonly #events: SocketEvents;
@@ -127,28 +132,21 @@ class UdpSocket implements ExchangeOwner {
   queries = 0;
   usedAtMs: number;
 
-  constructor(endpoint: Endpoint, deadlines: DeadlineList, now: number, events: SocketEvents) {
+  constructor(
+    endpoint: Endpoint,
+    deadlines: DeadlineList,
+    now: number,
+    options: { readonly openLink: OpenLink; readonly lifetimeMs: number; readonly events: SocketEvents },
+  ) {
     this.#endpoint = endpoint;
     this.#deadlines = deadlines;
-    this.#events = events;
+    this.#events = options.events;
     this.usedAtMs = now;
-    const family = isIPv6(endpoint.host) ? 6 : 4;
-    // A look-up that answers at once makes bind and connect synchronous, so that the first query can leave right away.
-    this.#socket = createSocket({
-      type: family === 6 ? 'udp6' : 'udp4',
-      lookup: (address, _options, done) => done(null, address, family),
+    this.#link = options.openLink(endpoint, {
+      message: (bytes) => this.#message(bytes),
+      failed: (error) => this.fail(error),
     });
-    this.#socket.on('message', (bytes) => this.#message(bytes));
-    this.#socket.on('error', (error) => this.fail(error));
-  }
-
-  /** Binds to a port of the kernel's choice and connects. */
-  open(lifetimeMs: number): void {
-    const { host, port, sourceAddress } = this.#endpoint;
-    this.#socket.bind({ port: 0, exclusive: true, ...(sourceAddress !== null && { address: sourceAddress }) });
-    if (this.#error !== null) return;
-    this.#socket.connect(port, host);
-    this.#lifetime = setTimeout(() => this.retire(), lifetimeMs).unref();
+    this.#lifetime = setTimeout(() => this.retire(), options.lifetimeMs).unref();
   }
 
   get isIdle(): boolean {
@@ -177,12 +175,7 @@ class UdpSocket implements ExchangeOwner {
       setImmediate(() => this.fail(this.#error as Error));
       return;
     }
-    try {
-      this.#socket.send(exchange.message, this.#sent);
-    } catch (error) {
-      // Not connected: the reason comes as an 'error' event, but if it does not, this one will do.
-      setImmediate(() => this.fail(error as Error));
-    }
+    this.#link.send(exchange.message);
   }
 
   timedOut(exchange: Exchange): void {
@@ -209,10 +202,6 @@ class UdpSocket implements ExchangeOwner {
     this.retire();
   }
 
-  readonly #sent = (error: Error | null): void => {
-    if (error !== null) this.fail(error);
-  };
-
   #message(bytes: Buffer): void {
     if (bytes.length < 12) return;
     const exchange = this.#inFlight.get(((bytes[0] as number) << 8) | (bytes[1] as number));
@@ -234,7 +223,7 @@ class UdpSocket implements ExchangeOwner {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#events.closed();
-    this.#socket.close();
+    this.#link.close();
   }
 
   #dialError(cause: Error): UpstreamError {
@@ -245,15 +234,6 @@ class UdpSocket implements ExchangeOwner {
   #ioError(code: 'upstream-io' | 'upstream-timeout', reason: string, cause?: Error): UpstreamError {
     const remote = endpointText(this.#endpoint);
     const call = reason.startsWith('write: ') ? 'write' : 'read';
-    return new UpstreamError(code, `${call} udp ${this.#local()}->${remote}: ${reason}`, remote, { cause });
-  }
-
-  #local(): string {
-    try {
-      const { address, port } = this.#socket.address();
-      return joinHostPort(address, port);
-    } catch {
-      return '?';
-    }
+    return new UpstreamError(code, `${call} udp ${this.#link.local}->${remote}: ${reason}`, remote, { cause });
   }
 }

@@ -2,9 +2,18 @@ import type { Message, Question } from '#dns/decode.ts';
 import { wireNameFromText } from '#dns/name.ts';
 import { CLASS } from '#dns/registry/classes.ts';
 import { RR_TYPE } from '#dns/registry/rr-types.ts';
+import { loadLibc } from '#libc/libc.ts';
 import type { TlsSettings } from './endpoint.ts';
 import { plainQuery } from './probe.ts';
+import { UdpBatch } from './udp-batch.ts';
+import { type OpenLink, openDgramLink } from './udp-link.ts';
 import { DEFAULT_UPSTREAM_OPTIONS, Upstream, type UpstreamMetrics, type UpstreamOptions } from './upstream.ts';
+
+/** Both ways to do UDP, by name. */
+export const UDP_LINKS: readonly (readonly [string, OpenLink])[] = [
+  ['batches', new UdpBatch(await loadLibc()).open],
+  ['dgram', openDgramLink],
+];
 
 /** Counts of a test's upstream. */
 export class CountingMetrics implements UpstreamMetrics {
@@ -29,14 +38,19 @@ export class CountingMetrics implements UpstreamMetrics {
 /** An upstream on 127.0.0.1 with a short read timeout. */
 export const testUpstream = (
   port: number,
-  options: Partial<UpstreamOptions> & { readonly tls?: TlsSettings; readonly metrics?: CountingMetrics } = {},
+  options: Partial<UpstreamOptions> & {
+    readonly tls?: TlsSettings;
+    readonly metrics?: CountingMetrics;
+    readonly openLink?: OpenLink;
+  } = {},
 ): Upstream => {
-  const { tls, metrics, ...rest } = options;
+  const { tls, metrics, openLink, ...rest } = options;
   return new Upstream(
     { host: '127.0.0.1', port, tls: tls ?? null, sourceAddress: null },
     { ...DEFAULT_UPSTREAM_OPTIONS, readTimeoutMs: 5000, ...rest },
     metrics ?? new CountingMetrics(),
     { monotonicMs: () => performance.now() },
+    openLink,
   );
 };
 

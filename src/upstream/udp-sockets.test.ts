@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type Asked, answerA, FakeUpstream } from '#test/fake-upstream.ts';
+import { type Asked, answerA, FakeUpstream, type Script } from '#test/fake-upstream.ts';
 import { DeadlineList } from './deadline-list.ts';
 import { Exchange } from './exchange.ts';
 import { UdpExchanger, type UdpLimits } from './exchange-udp.ts';
 import { plainQuery } from './probe.ts';
-import { CountingMetrics, questionFor } from './testing.ts';
+import { CountingMetrics, questionFor, UDP_LINKS } from './testing.ts';
+import type { OpenLink } from './udp-link.ts';
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
@@ -23,7 +24,12 @@ const sequence = (numbers: number[]): (() => number) => {
   return () => numbers.shift() ?? 0;
 };
 
-const setUp = async (limits: Partial<UdpLimits>, script = answerA, randomId?: () => number) => {
+const setUpWith = async (
+  openLink: OpenLink,
+  limits: Partial<UdpLimits>,
+  script: Script = answerA,
+  randomId?: () => number,
+) => {
   const fake = await FakeUpstream.open(script);
   const clock = new Clock();
   const deadlines = new DeadlineList(5000, clock);
@@ -34,6 +40,7 @@ const setUp = async (limits: Partial<UdpLimits>, script = answerA, randomId?: ()
     clock,
     counters: metrics.pool('udp'),
     limits: { lifetimeMs: 10_000, expireMs: 10_000, queries: 1000, ...limits },
+    openLink,
     ...(randomId && { randomId }),
   });
   closing.push(
@@ -50,7 +57,10 @@ const setUp = async (limits: Partial<UdpLimits>, script = answerA, randomId?: ()
   return { fake, clock, metrics, exchanger, ask, ports };
 };
 
-describe('UDP sockets', () => {
+describe.each(UDP_LINKS)('UDP sockets by %s', (_, openLink) => {
+  const setUp = (limits: Partial<UdpLimits>, script?: Script, randomId?: () => number) =>
+    setUpWith(openLink, limits, script, randomId);
+
   it('are given up after so many queries', async () => {
     const { ask, ports } = await setUp({ queries: 3 });
     for (let i = 0; i < 240; i++) await ask();

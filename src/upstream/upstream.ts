@@ -10,6 +10,7 @@ import { tlsDialer } from './exchange-tls.ts';
 import { type PoolCounters, SOCKET_LIFETIME_MS, SOCKET_QUERIES, UdpExchanger } from './exchange-udp.ts';
 import { Health } from './health.ts';
 import { dnsProbe } from './probe.ts';
+import { type OpenLink, openDgramLink } from './udp-link.ts';
 
 /** How upstreams are talked to. Times in ms; 0 is no limit for `maxAgeMs` and `maxIdleConnections`. */
 export interface UpstreamOptions {
@@ -51,7 +52,14 @@ export class Upstream {
   readonly #udp: UdpExchanger;
   readonly #stream: StreamExchanger;
 
-  constructor(endpoint: Endpoint, options: UpstreamOptions, metrics: UpstreamMetrics, clock: Clock) {
+  /** `openLink`: how its UDP sockets are opened; left out: by dgram. */
+  constructor(
+    endpoint: Endpoint,
+    options: UpstreamOptions,
+    metrics: UpstreamMetrics,
+    clock: Clock,
+    openLink: OpenLink = openDgramLink,
+  ) {
     this.text = endpointText(endpoint);
     this.#isTls = endpoint.tls !== null;
     this.#deadlines = new DeadlineList(options.readTimeoutMs, clock);
@@ -65,6 +73,7 @@ export class Upstream {
         queries: SOCKET_QUERIES,
       },
       counters: metrics.pool('udp'),
+      openLink,
     });
     const dialer = endpoint.tls === null ? tcpDialer(endpoint) : tlsDialer(endpoint, endpoint.tls);
     this.#stream = new StreamExchanger(endpoint, dialer, {

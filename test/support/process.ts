@@ -15,6 +15,8 @@ export interface ProcessOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Name of a network name space to run it in; needs root. */
   readonly netns?: string;
+  /** Another program than `PROGRAM`. */
+  readonly program?: string;
 }
 
 /** The built server as a process of its own. */
@@ -25,9 +27,9 @@ export class ServerProcess {
   #exitCode: number | null = null;
   readonly exited: Promise<number>;
 
-  constructor(args: readonly string[], { cwd, stdin, env, netns }: ProcessOptions = {}) {
+  constructor(args: readonly string[], { cwd, stdin, env, netns, program = PROGRAM }: ProcessOptions = {}) {
     const prefix = netns === undefined ? [] : ['ip', 'netns', 'exec', netns];
-    const [command = '', ...rest] = [...prefix, process.execPath, PROGRAM, ...args];
+    const [command = '', ...rest] = [...prefix, process.execPath, program, ...args];
     const child = spawn(command, rest, { cwd, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child = child;
     child.stdin.on('error', () => undefined);
@@ -121,7 +123,7 @@ export const startProcess = async (args: readonly string[], options: ProcessOpti
 
 /** Runs the program to its end. */
 export const runProgram = (args: readonly string[], options: ProcessOptions = {}) =>
-  outcome(process.execPath, [PROGRAM, ...args], {
+  outcome(process.execPath, [options.program ?? PROGRAM, ...args], {
     ...options,
     env: { ...process.env, ...options.env },
     timeoutMs: 20_000,

@@ -48,7 +48,7 @@ export class UdpListeners {
     const { log } = this.#surroundings.services;
     try {
       this.#threads = await this.#start(count);
-      log.info(`UDP: batches in ${count === 1 ? 'one listener thread' : `${count} listener threads`}`);
+      log.debug(`UDP: batches in ${count === 1 ? 'one listener thread' : `${count} listener threads`}`);
     } catch (error) {
       if (this.#options.mode === 'batch') throw error;
       log.warning(`UDP: one datagram a system call, because batches can't be had: ${(error as Error).message}`);

@@ -5,9 +5,14 @@ import { OPCODE } from '#dns/registry/opcodes.ts';
 import { RCODE } from '#dns/registry/rcodes.ts';
 import type { Answer, Request, Transport } from '#plugin/index.ts';
 
+/** What an IPv4 datagram can carry: 65,535 less both headers. One octet more would not be sent at all. */
+const MAX_DATAGRAM_OCTETS = 65_507;
+
 /** Largest reply in octets: what TCP can carry, or what the client says it takes over UDP, at least 512 (RFC 6891, section 6.2.5). */
 export const replyLimit = (request: Request, transport: Transport): number =>
-  transport === 'udp' ? Math.max(MIN_UDP_OCTETS, request.edns?.udpSize ?? 0) : MAX_MESSAGE_OCTETS;
+  transport === 'udp'
+    ? Math.min(MAX_DATAGRAM_OCTETS, Math.max(MIN_UDP_OCTETS, request.edns?.udpSize ?? 0))
+    : MAX_MESSAGE_OCTETS;
 
 /** Encodes a reply with what belongs to the query: ID, question as it was spelled, RD, CD, and the query's OPT where it had one. */
 export const encodeReply = (request: Request, reply: Answer, limit: number): Buffer => {

@@ -63,7 +63,9 @@ export interface GroupOptions {
 /** All that is served on one listening address: its zones, and the memory of its replies. CoreDNS: `dnsserver.Server`. */
 export class ServerGroup implements ServerHandle {
   readonly label: string;
-  readonly memory: AnswerMemory | null;
+  /** What TCP and dgram repeat from; made with the first reply for it, as with batches there may never be one. */
+  memory: AnswerMemory | null = null;
+  readonly #memoryOctets: number;
   readonly #zones: ReadonlyMap<Name, Site>;
   readonly #services: Services;
   readonly #events: CoreEvents;
@@ -84,11 +86,7 @@ export class ServerGroup implements ServerHandle {
     this.#takesAnyClass = names.has('chaos') || names.has('forward');
     this.#isStackLogged = sites.some(({ block }) => block.settings.isStackLogged);
     this.#isDebug = sites.some(({ block }) => block.settings.isDebug);
-    const { generations, random, metrics } = services;
-    const isRemembering = memoryOctets > 0 && !names.has('view');
-    this.memory = isRemembering
-      ? new AnswerMemory({ generations, random, maxOctets: memoryOctets, sheet: metrics.cells.sheet(MAIN_THREAD) })
-      : null;
+    this.#memoryOctets = names.has('view') ? 0 : memoryOctets;
   }
 
   /** A remembered reply, counted and patched, or null: then `handle` it. */
@@ -205,12 +203,22 @@ export class ServerGroup implements ServerHandle {
 
   #remember(bytes: Buffer, query: Query, message: Buffer, sink: ReplySink): void {
     const isCut = ((message[2] as number) & 0x02) !== 0;
-    if (this.memory === null || isCut) return;
+    if (this.#memoryOctets === 0 || isCut) return;
     if (!this.#view.read(bytes, bytes.length, query.peer.family === 6, query.transport !== 'udp')) return;
     const reply = repeatableReply(this.#view, message, query.provenance);
     if (reply === null) return;
-    if (sink.remember === undefined) this.memory.remember(recordOf(reply), 0);
-    else sink.remember(reply);
+    if (sink.remember !== undefined) {
+      sink.remember(reply);
+      return;
+    }
+    this.memory ??= this.#makeMemory();
+    this.memory.remember(recordOf(reply), 0);
+  }
+
+  #makeMemory(): AnswerMemory {
+    const { generations, random, metrics } = this.#services;
+    const sheet = metrics.cells.sheet(MAIN_THREAD);
+    return new AnswerMemory({ generations, random, maxOctets: this.#memoryOctets, sheet });
   }
 
   #refuse(query: Query, rcode: number, sink: ReplySink): void {

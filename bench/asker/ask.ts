@@ -3,17 +3,9 @@
 //
 //   node ask.mjs JOB     (job.ts; prints an AskerReport)
 import { readFileSync } from 'node:fs';
+import { MSG_NOSIGNAL, POLLIN } from '#libc/constants.ts';
 import { encodeQuery } from '#test/dns-client.ts';
-import {
-  addressOf,
-  MSG_NOSIGNAL,
-  PR_SET_TIMERSLACK,
-  ppoll,
-  prctl,
-  SCHED_RR,
-  sched_setscheduler,
-  send,
-} from '../support/libc.ts';
+import { addressOf, PR_SET_TIMERSLACK, ppoll, prctl, SCHED_RR, sched_setscheduler, send } from '../support/libc.ts';
 import { Flight } from './flight.ts';
 import { type AskerJob, LOST_AFTER_MS, WARM_UP_MS } from './job.ts';
 import { tcpSocket, udpSockets } from './sockets.ts';
@@ -37,7 +29,6 @@ const sockets = job.isTcp
   ? Array.from({ length: job.clients }, () => tcpSocket(job.port))
   : udpSockets(job.clients, job.port);
 
-const POLLIN = 1;
 const POLLFD_OCTETS = 8;
 const polled = Buffer.alloc((sockets.length + 1) * POLLFD_OCTETS); // and standard input, whose end ends the run
 for (const [i, fd] of [...sockets.map((each) => each.fd), 0].entries()) {

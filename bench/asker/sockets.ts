@@ -1,22 +1,8 @@
+import { AF_INET, MSG_DONTWAIT, SO_RCVBUF, SOCK_DGRAM, SOL_SOCKET } from '#libc/constants.ts';
+import { checked } from '#libc/errno.ts';
+import { socketAddress } from '#libc/socket-address.ts';
 import { DatagramBatch } from '../support/datagram-batch.ts';
-import {
-  AF_INET,
-  addressOf,
-  check,
-  connect,
-  IPPROTO_TCP,
-  loopback,
-  MSG_DONTWAIT,
-  recv,
-  recvmmsg,
-  SO_RCVBUF,
-  SOCK_DGRAM,
-  SOCK_STREAM,
-  SOL_SOCKET,
-  setsockopt,
-  socket,
-  TCP_NODELAY,
-} from '../support/libc.ts';
+import { addressOf, IPPROTO_TCP, libc, recv, SOCK_STREAM, TCP_NODELAY } from '../support/libc.ts';
 
 /** Called for every message that is there, with where its header begins. */
 export type OnMessage = (octets: Buffer, offset: number) => void;
@@ -35,8 +21,9 @@ const int = (value: number): Buffer => {
 };
 
 const connected = (type: number, port: number): number => {
-  const fd = check('socket', socket(AF_INET, type, 0));
-  check('connect', connect(fd, loopback(port), 16));
+  const fd = checked(libc, 'socket', libc.socket(AF_INET, type, 0));
+  const address = socketAddress('127.0.0.1', port, 4);
+  checked(libc, 'connect', libc.connect(fd, address, address.length));
   return fd;
 };
 
@@ -45,11 +32,11 @@ export const udpSockets = (count: number, port: number): readonly AskerSocket[] 
   const batch = new DatagramBatch(64, 4096);
   return Array.from({ length: count }, () => {
     const fd = connected(SOCK_DGRAM, port);
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, int(4 << 20), 4);
+    libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, int(4 << 20), 4);
     return {
       fd,
       receive(onMessage) {
-        const got = recvmmsg(fd, batch.address, batch.count, MSG_DONTWAIT, 0);
+        const got = libc.recvmmsg(fd, batch.address, batch.count, MSG_DONTWAIT, 0);
         for (let i = 0; i < got; i++) {
           if (batch.received(i) >= 12) onMessage(batch.octets, i * batch.room);
           batch.makeRoom(i);
@@ -62,7 +49,7 @@ export const udpSockets = (count: number, port: number): readonly AskerSocket[] 
 /** A TCP connection that is kept. */
 export const tcpSocket = (port: number): AskerSocket => {
   const fd = connected(SOCK_STREAM, port);
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, int(1), 4);
+  libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, int(1), 4);
   const octets = Buffer.alloc(1 << 18);
   const address = addressOf(octets);
   let end = 0;

@@ -1,8 +1,5 @@
-import { addressOf } from './libc.ts';
-
-const MMSGHDR_OCTETS = 64; // struct msghdr of 56, msg_len of 4, padding of 4, on 64 bits
-const IOVEC_OCTETS = 16;
-const SOCKADDR_OCTETS = 16;
+import { MessageHeaders, SOCKADDR_OCTETS } from '#libc/message-headers.ts';
+import { addressOf, libc } from './libc.ts';
 
 /** Room for datagrams that one recvmmsg fills, with the peers that they came from, and one sendmmsg sends back. */
 export class DatagramBatch {
@@ -11,43 +8,42 @@ export class DatagramBatch {
   readonly room: number;
   /** Datagram i is at i * room. */
   readonly octets: Buffer;
-  /** What recvmmsg and sendmmsg take. */
-  readonly address: number;
-  readonly #headers: Buffer;
-  readonly #parts: Buffer;
+  readonly #headers: MessageHeaders;
   readonly #peers: Buffer;
+  readonly #octetsAt: number;
 
   constructor(count: number, room: number) {
     this.count = count;
     this.room = room;
     this.octets = Buffer.alloc(count * room);
-    this.#headers = Buffer.alloc(count * MMSGHDR_OCTETS);
-    this.#parts = Buffer.alloc(count * IOVEC_OCTETS);
+    this.#octetsAt = addressOf(this.octets);
     this.#peers = Buffer.alloc(count * SOCKADDR_OCTETS);
-    this.address = addressOf(this.#headers);
-    const [octets, parts, peers] = [this.octets, this.#parts, this.#peers].map(addressOf) as [number, number, number];
+    this.#headers = new MessageHeaders(libc, count);
+    const peersAt = addressOf(this.#peers);
     for (let i = 0; i < count; i++) {
-      this.#parts.writeBigUInt64LE(BigInt(octets + i * room), i * IOVEC_OCTETS);
-      this.#headers.writeBigUInt64LE(BigInt(peers + i * SOCKADDR_OCTETS), i * MMSGHDR_OCTETS);
-      this.#headers.writeBigUInt64LE(BigInt(parts + i * IOVEC_OCTETS), i * MMSGHDR_OCTETS + 16);
-      this.#headers.writeUInt32LE(1, i * MMSGHDR_OCTETS + 24);
+      this.#headers.setName(i, peersAt + i * SOCKADDR_OCTETS, 0);
       this.makeRoom(i);
     }
   }
 
+  /** What recvmmsg and sendmmsg take. */
+  get address(): number {
+    return this.#headers.address;
+  }
+
   /** Octets of datagram i as it was received. */
   received(i: number): number {
-    return this.#headers.readUInt32LE(i * MMSGHDR_OCTETS + 56);
+    return this.#headers.length(i);
   }
 
   /** Octets of datagram i that the next sendmmsg sends. */
   setLength(i: number, octets: number): void {
-    this.#parts.writeUInt32LE(octets, i * IOVEC_OCTETS + 8);
+    this.#headers.setData(i, this.#octetsAt + i * this.room, octets);
   }
 
   /** Before datagram i is received into again. */
   makeRoom(i: number): void {
     this.setLength(i, this.room);
-    this.#headers.writeUInt32LE(SOCKADDR_OCTETS, i * MMSGHDR_OCTETS + 8);
+    this.#headers.rearm(i, 0);
   }
 }

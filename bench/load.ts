@@ -19,7 +19,11 @@ import { type Scenario, scenarios, selectScenarios } from './load/scenarios.ts';
 import { findServers, type ServerKind, takesPart } from './load/servers.ts';
 import { tableRows } from './load/table.ts';
 
-const commandLine = `node bench/run.mjs load ${process.argv.slice(2).join(' ')}`;
+/** Where things are on this machine does not belong into results. */
+const commandLine = `node bench/run.mjs load ${process.argv.slice(2).join(' ')}`.replaceAll(
+  /(--(?:coredns|testbed|program|out))[ =]\S+/g,
+  '$1 PATH',
+);
 const { values } = parseArgs({
   options: {
     coredns: { type: 'string' },

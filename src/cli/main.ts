@@ -2,13 +2,15 @@
 import { setFlagsFromString } from 'node:v8';
 import { runCommand } from './commands.ts';
 import { USAGE, UsageError } from './flags.ts';
+import { yieldToQueries } from './helper-threads.ts';
 
 // The young generation stays at its first size: what a query leaves dies at once, and 1 MB costs 30 MB less memory than V8's own growth for no CPU
 // that can be seen with repeated names (bench/results/2026-11-21-dgram.md).
 setFlagsFromString('--semi-space-growth-factor=1');
-// Between two collections the heap may grow by a fifth, not by the half and more of V8's own choice: a flood of names that were never asked for
-// leaves 65 MB less behind it, at no CPU time that can be seen (20,000 Services, 40,000 names asked three times).
-setFlagsFromString('--heap-growing-percent=20');
+// Between two collections the heap may grow by half, less than V8's own choice: a flood of names that were never asked for leaves 50 MB less behind it
+// (20,000 Services, 40,000 names asked three times). By a fifth it would be 15 MB less again, and every collection delays those that miss.
+setFlagsFromString('--heap-growing-percent=50');
+yieldToQueries();
 
 /** Where a subcommand writes. */
 const io = {

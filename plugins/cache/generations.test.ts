@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Additions } from '#metrics/cells.ts';
+import { countOn } from '#metrics/testing.ts';
 import type { Answer, Query } from '#plugin/index.ts';
 import { CacheBench, nxdomain, positive, textsOf, ttlOf } from './cache-bench.ts';
 
@@ -172,7 +173,7 @@ describe('the provenance', () => {
     const [tally] = sent(bench).provenance.tallies;
     const additions = new Additions();
     tally?.note({ requestOctets: 40, isTcp: false, isIPv6: false, isDnssecOk: false }, additions);
-    bench.setup.services.metrics.cells.add(1, additions);
+    countOn(bench.setup.services.metrics.cells, 1, additions);
     expect([bench.count('requests_total'), bench.count('hits_total', 'success'), bench.count('misses_total')]).toEqual([
       3, 2, 1,
     ]);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Additions } from '#metrics/cells.ts';
+import { countOn } from '#metrics/testing.ts';
 import type { Answer, Provenance } from '#plugin/index.ts';
 import { CacheBench, nxdomain, positive, servfail, textsOf } from './cache-bench.ts';
 
@@ -136,7 +137,7 @@ class Repeating {
       const additions = new Additions();
       const sent = { requestOctets: 28, isTcp: false, isIPv6: false, isDnssecOk: false };
       for (const tally of known.tallies) tally.note(sent, additions);
-      this.bench.setup.services.metrics.cells.add(1, additions);
+      countOn(this.bench.setup.services.metrics.cells, 1, additions);
       this.repeated++;
       return;
     }

@@ -9,6 +9,7 @@ import { addressRecord } from '#dns/record.ts';
 import { HttpEndpoint } from '#http-endpoint/endpoint.ts';
 import { Additions } from '#metrics/cells.ts';
 import { Metrics } from '#metrics/metrics.ts';
+import { countOn } from '#metrics/testing.ts';
 import { Answer, DROP, failure, type Instance, type Query, type Reply, SharedResources } from '#plugin/index.ts';
 import { setupPlugin, testQuery, testServices } from '#plugin/testing.ts';
 import prometheus from './index.ts';
@@ -119,7 +120,7 @@ describe('prometheus counting', () => {
     const repeated = { requestOctets: first.request.octets, isTcp: true, isIPv6: true, isDnssecOk: true };
     const additions = new Additions();
     for (const tally of first.provenance.tallies) tally.note(repeated, additions);
-    fast.metrics.cells.add(1, additions);
+    countOn(fast.metrics.cells, 1, additions);
     const counted = async (lines: () => Promise<string[]>): Promise<string[]> =>
       (await lines()).filter((line) => /^coredns_dns_/.test(line) && !/duration_seconds_(?:bucket|sum)/.test(line));
     const expected = await counted(slow.lines);

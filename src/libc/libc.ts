@@ -32,8 +32,18 @@ export class NoLibc extends Error {
   readonly code = 'no-libc';
 }
 
-/** Loads the calls; throws NoLibc. The package is loaded here and not before, as whoever does without it should not pay for it. */
-export const loadLibc = async (): Promise<Libc> => {
+let loaded: Promise<Libc> | null = null;
+
+/**
+ * The calls, the same for all who ask in a thread; rejects with NoLibc. The package is loaded here and not before, as whoever does without
+ * it should not pay for it.
+ */
+export const loadLibc = (): Promise<Libc> => {
+  loaded ??= load();
+  return loaded;
+};
+
+const load = async (): Promise<Libc> => {
   if (process.platform !== 'linux') throw new NoLibc(`${process.platform} has no recvmmsg`);
   if (!ARCHITECTURES.has(process.arch) || endianness() !== 'LE')
     throw new NoLibc(`its structures are not known on ${process.arch}`);

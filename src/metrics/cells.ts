@@ -22,14 +22,9 @@ export class Cells {
     return this.#used < CAPACITY ? this.#used++ : -1;
   }
 
-  /** Counts on a thread's sheet. */
-  add(thread: number, { cells, amounts }: Additions): void {
-    const sheet = this.sheet(thread);
-    for (const [i, cell] of cells.entries()) sheet[cell] = (sheet[cell] as number) + (amounts[i] as number);
-  }
-
-  /** What all threads have counted in a cell. */
+  /** What all threads have counted in a cell; 0 for one that was not to be had. */
   total(cell: number): number {
+    if (cell < 0) return 0;
     let total = 0;
     for (const sheet of this.#sheets) total += sheet[cell] as number;
     return total;

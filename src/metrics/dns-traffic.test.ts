@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Additions } from './cells.ts';
 import { DnsTraffic } from './dns-traffic.ts';
 import { Metrics } from './metrics.ts';
+import { countOn } from './testing.ts';
 
 const rcodeText = (rcode: number): string => ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN'][rcode] ?? String(rcode);
 const query = {
@@ -73,7 +74,7 @@ describe('counting DNS traffic', () => {
           slowSite.count({ ...query, transport, peer: { family }, isDnssecOk }, 0, 'errors', 250, 0);
           const additions = new Additions();
           repeated.note({ requestOctets: 40, isTcp: transport === 'tcp', isIPv6: family === 6, isDnssecOk }, additions);
-          fast.metrics.cells.add(transport === 'tcp' ? 0 : 2, additions);
+          countOn(fast.metrics.cells, transport === 'tcp' ? 0 : 2, additions);
         }
     expect(await fast.metrics.render()).toBe(await slow.metrics.render());
   });

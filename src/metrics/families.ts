@@ -31,7 +31,7 @@ export class Counter {
   }
   /** What all threads have counted. */
   get total(): number {
-    return this.value + (this.#cell === null || this.#cell < 0 ? 0 : this.#cells.total(this.#cell));
+    return this.value + (this.#cell === null ? 0 : this.#cells.total(this.#cell));
   }
 }
 
@@ -93,7 +93,7 @@ export class Histogram {
   }
   #noted(place: number): number {
     const cell = this.#cellOf[place];
-    return cell === undefined || cell < 0 ? 0 : this.#cells.total(cell);
+    return cell === undefined ? 0 : this.#cells.total(cell);
   }
 }
 

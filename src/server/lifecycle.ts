@@ -8,8 +8,6 @@ import { MEMORY_OCTETS } from './server-group.ts';
 /** Longest a stop or a reload waits for queries on their way (CoreDNS: graceful timeout). */
 const DRAIN_MS = 5000;
 
-const DGRAM: UdpOptions = { mode: 'dgram', threadScript: new URL('none:') };
-
 export interface ServerOptions extends Omit<ConfigureOptions, 'file' | 'text' | 'hashSeed'> {
   /** Name of the configuration in messages where it is no file. */
   readonly fileName: string;
@@ -42,7 +40,7 @@ export class DnsServer {
 
   constructor(options: ServerOptions) {
     this.#options = options;
-    const { services, memoryOctets = MEMORY_OCTETS, udp = DGRAM } = options;
+    const { services, memoryOctets = MEMORY_OCTETS, udp = { mode: 'dgram' } } = options;
     this.#listeners = new ListenerSet(new UdpListeners(udp, { services, memoryOctets, hashSeed: this.#hashSeed }));
   }
 

@@ -7,16 +7,16 @@ import {
   EINTR,
   MSG_DONTWAIT,
   MSG_NOSIGNAL,
-  POLLIN,
   SO_REUSEADDR,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
   SOCK_NONBLOCK,
   SOL_SOCKET,
 } from '#libc/constants.ts';
-import { checked, SystemCallError } from '#libc/errno.ts';
+import { checked, isPassing, SystemCallError } from '#libc/errno.ts';
 import { type Libc, loadLibc, NoLibc } from '#libc/libc.ts';
 import { MessageHeaders } from '#libc/message-headers.ts';
+import { PollSet } from '#libc/poll-set.ts';
 import { socketAddress } from '#libc/socket-address.ts';
 import type { Endpoint } from './endpoint.ts';
 import { localText, type OpenLink, openDgramLink, type UdpLink, type UdpLinkEvents } from './udp-link.ts';
@@ -42,11 +42,9 @@ export class UdpBatch {
   readonly #receiving: MessageHeaders;
   readonly #slots: readonly Buffer[];
   readonly #links: BatchLink[] = [];
-  /** What `poll` is asked, for these links. */
-  #poll = new Int32Array(0);
-  #pollAt = 0;
+  /** What `poll` is asked, for these links; null where links have come or gone since. */
+  #poll: PollSet | null = null;
   #polled: readonly BatchLink[] = [];
-  #isPollOld = true;
   #waiting: BatchLink[] = [];
   #isTurnWatched = false;
   #isDrained = false;
@@ -69,12 +67,12 @@ export class UdpBatch {
 
   add(link: BatchLink): void {
     this.#links.push(link);
-    this.#isPollOld = true;
+    this.#poll = null;
   }
 
   remove(link: BatchLink): void {
     this.#links.splice(this.#links.indexOf(link), 1);
-    this.#isPollOld = true;
+    this.#poll = null;
   }
 
   /** `link` has something to send. */
@@ -88,23 +86,23 @@ export class UdpBatch {
     if (this.#isDrained) return;
     this.#isDrained = true;
     this.#watchTurn();
-    if (this.#isPollOld) this.#arm();
-    const poll = this.#poll;
+    const poll = this.#poll ?? this.#arm();
     const links = this.#polled;
-    let left = this.#libc.poll(this.#pollAt, links.length, 0);
+    let left = poll.wait(0);
     for (let i = 0; left > 0 && i < links.length; i++) {
-      if ((poll[2 * i + 1] as number) >>> 16 === 0) continue;
+      if (!poll.isReady(i)) continue;
       left--;
       this.#receive(links[i] as BatchLink);
     }
   }
 
-  /** struct pollfd: fd 4 | events 2 | revents 2. */
-  #arm(): void {
+  #arm(): PollSet {
     this.#polled = [...this.#links];
-    this.#poll = Int32Array.from(this.#polled.flatMap(({ fd }) => [fd, POLLIN]));
-    this.#pollAt = this.#libc.addressOf(new Uint8Array(this.#poll.buffer));
-    this.#isPollOld = false;
+    this.#poll = new PollSet(
+      this.#libc,
+      this.#polled.map(({ fd }) => fd),
+    );
+    return this.#poll;
   }
 
   /** A reply may make its link close, and the link's number may be another's then. */
@@ -114,7 +112,7 @@ export class UdpBatch {
       const count = this.#libc.recvmmsg(link.fd, headers.address, MOST_RECEIVED, MSG_DONTWAIT, 0);
       if (count < 0) {
         const errno = this.#libc.errno();
-        if (errno !== EAGAIN && errno !== EINTR) link.events.failed(new SystemCallError('recvmmsg', errno));
+        if (!isPassing(errno)) link.events.failed(new SystemCallError('recvmmsg', errno));
         return;
       }
       for (let i = 0; i < count && !link.isClosed; i++)

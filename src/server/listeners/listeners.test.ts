@@ -1,24 +1,15 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { decodeMessage, type Message } from '#dns/decode.ts';
-import { nameFromText } from '#dns/name.ts';
 import { addressRecord } from '#dns/record.ts';
 import { RCODE } from '#dns/registry/rcodes.ts';
-import { Answer, type BlockInfo, DROP, type Query, type Reply } from '#plugin/index.ts';
+import { Answer, DROP, type Query, type Reply } from '#plugin/index.ts';
 import { testServices } from '#plugin/testing.ts';
 import { ask, encodeQuery, exchangeUdp, TcpClient } from '#test/dns-client.ts';
-import { ServerGroup } from '../server-group.ts';
+import type { ServerGroup } from '../server-group.ts';
+import { type Chain, groupOf as rememberingGroupOf } from './batch/testing.ts';
 import type { Listener } from './listener.ts';
 import { TCP_LIMITS, type TcpLimits, TcpListener } from './tcp.ts';
 import { UdpDgramListener } from './udp-dgram.ts';
-
-const block: BlockInfo = {
-  keys: [],
-  zones: [],
-  pluginNames: [],
-  settings: { listenHosts: [], isDebug: false },
-  instances: new Map(),
-  index: 0,
-};
 
 const opened: Listener[] = [];
 afterEach(async () => {
@@ -28,25 +19,15 @@ afterEach(async () => {
 const hello = (query: Query): Answer =>
   new Answer({ answer: [addressRecord(query.request.question.name, 5, Uint8Array.of(10, 0, 0, 1))] });
 
-const groupOf = (chain: (query: Query) => Reply | Promise<Reply>): ServerGroup =>
-  new ServerGroup(
-    'dns://127.0.0.1:53',
-    [
-      {
-        zone: nameFromText('.'),
-        block,
-        chain: (query) => {
-          query.provenance.forbid();
-          return chain(query);
-        },
-      },
-    ],
-    {
-      services: testServices(),
-      events: { dropped: () => undefined, panic: () => undefined },
-      memoryOctets: 100_000,
-      hashSeed: 7,
+/** Nothing is remembered: each query reaches the chain. */
+const groupOf = (chain: Chain): ServerGroup =>
+  rememberingGroupOf(
+    (query) => {
+      query.provenance.forbid();
+      return chain(query);
     },
+    testServices(),
+    100_000,
   );
 
 const udp = async (chain: (query: Query) => Reply | Promise<Reply>, host = '127.0.0.1') => {

@@ -9,9 +9,11 @@ import { UdpDgramListener } from './udp-dgram.ts';
 /** More threads than this are not started, whatever `multisocket` says: each costs some 10 MB. */
 const MOST_THREADS = 64;
 
-export interface UdpOptions {
-  /** `auto`: by batches where that works here, else by dgram. `batch`: by batches, or the start fails. */
-  readonly mode: 'auto' | 'batch' | 'dgram';
+/** `auto`: by batches where that works here, else by dgram. `batch`: by batches, or the start fails. */
+export type UdpOptions = { readonly mode: 'dgram' } | BatchOptions;
+
+interface BatchOptions {
+  readonly mode: 'auto' | 'batch';
   /** Program of the listener threads (src/server/listeners/batch/thread.ts, bundled). */
   readonly threadScript: URL;
   /** ms in its first number, in place of the machine's clock: for tests. */
@@ -38,7 +40,8 @@ export class UdpListeners {
 
   /** Starts listener threads, or makes them as many as are wanted now (0: as many as suit the machine). Rejects in mode `batch` where there can't be any. */
   async prepare(wanted: number): Promise<void> {
-    if (this.#options.mode === 'dgram') return;
+    const options = this.#options;
+    if (options.mode === 'dgram') return;
     const count = Math.min(MOST_THREADS, threadCount({ ...readCpuFacts(), wanted }));
     if (this.#isPrepared) {
       await this.#threads?.resize(count);
@@ -47,10 +50,10 @@ export class UdpListeners {
     this.#isPrepared = true;
     const { log } = this.#surroundings.services;
     try {
-      this.#threads = await this.#start(count);
+      this.#threads = await this.#start(count, options);
       log.debug(`UDP: batches in ${count === 1 ? 'one listener thread' : `${count} listener threads`}`);
     } catch (error) {
-      if (this.#options.mode === 'batch') throw error;
+      if (options.mode === 'batch') throw error;
       log.warning(`UDP: one datagram a system call, because batches can't be had: ${(error as Error).message}`);
     }
   }
@@ -66,19 +69,19 @@ export class UdpListeners {
     this.#threads = null;
   }
 
-  async #start(count: number): Promise<BatchThreads> {
+  async #start(count: number, options: BatchOptions): Promise<BatchThreads> {
     const { services, hashSeed, memoryOctets } = this.#surroundings;
     const { metrics, log, generations, clock } = services;
     return BatchThreads.start(count, {
       libc: await loadLibc(),
-      script: this.#options.threadScript,
+      script: options.threadScript,
       metrics,
       log,
       generations: generations.words,
       hashSeed,
       memoryOctets,
       clockZeroMs: clock.monotonicMs() - Number(process.hrtime.bigint()) / 1e6,
-      clock: this.#options.clock ?? null,
+      clock: options.clock ?? null,
     });
   }
 }

@@ -1,9 +1,10 @@
 /** Asks for names that change, as fast as it is answered, and judges every reply: the program of a worker, bundled by run.ts. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { MSG_DONTWAIT, MSG_NOSIGNAL, POLLIN } from '#libc/constants.ts';
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from '#libc/constants.ts';
 import { checked } from '#libc/errno.ts';
 import { type Libc, loadLibc } from '#libc/libc.ts';
 import { MessageHeaders } from '#libc/message-headers.ts';
+import { PollSet } from '#libc/poll-set.ts';
 import { socketAddress } from '#libc/socket-address.ts';
 import { UdpSocket } from '#libc/udp-socket.ts';
 import { encodeQuery, type QueryOptions } from '#test/dns-client.ts';
@@ -109,14 +110,16 @@ class Asker {
 
 const libc = await loadLibc();
 const askers = Array.from({ length: SOCKETS }, () => new Asker(libc));
-const poll = Int32Array.from(askers.flatMap(({ socket }) => [socket.fd, POLLIN]));
-const pollAt = libc.addressOf(new Uint8Array(poll.buffer));
+const poll = new PollSet(
+  libc,
+  askers.map(({ socket }) => socket.fd),
+);
 let patience = PATIENCE;
 for (;;) {
   const isStopping = Atomics.load(stop, 0) !== 0;
   if (!isStopping) for (const asker of askers) asker.ask();
   else if (patience === 0 || askers.every(({ waiting }) => waiting === 0)) break;
-  patience = libc.poll(pollAt, askers.length, POLL_MS) > 0 ? PATIENCE : patience - 1;
+  patience = poll.wait(POLL_MS) > 0 ? PATIENCE : patience - 1;
   for (const asker of askers) asker.receive();
 }
 const lost = askers.reduce((sum, { waiting }) => sum + waiting, 0);

@@ -7,7 +7,6 @@ const COUNT = 4;
 const peers = {
   names: Uint8Array.from({ length: COUNT * 32 }, (_, at) => Math.floor(at / 32)),
   controls: Uint8Array.from({ length: COUNT * 40 }, (_, at) => 128 + Math.floor(at / 40)),
-  controlStride: 40,
 };
 const sizes = { nameOctets: (i: number) => 16 + i, controlOctets: (i: number) => 32 + i };
 

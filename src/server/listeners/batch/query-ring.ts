@@ -18,11 +18,10 @@ const NAME = 8;
 const CONTROL = NAME + SOCKADDR_OCTETS;
 const MESSAGE = CONTROL + CONTROL_OCTETS;
 
-/** Memory that holds datagrams with their peers, message i at `i * stride`. */
+/** Peers of the datagrams that were received, SOCKADDR_OCTETS and CONTROL_OCTETS for each. */
 export interface ReceivedMemory {
   readonly names: Uint8Array;
   readonly controls: Uint8Array;
-  readonly controlStride: number;
 }
 
 /** A query that a thread could not answer, copied out of the ring. */
@@ -84,7 +83,7 @@ export class QueryRing {
     view.setUint16(at + 4, sizes.nameOctets(i), true);
     view.setUint16(at + 6, sizes.controlOctets(i), true);
     copy(peers.names, i * SOCKADDR_OCTETS, SOCKADDR_OCTETS, bytes, at + NAME);
-    copy(peers.controls, i * peers.controlStride, CONTROL_OCTETS, bytes, at + CONTROL);
+    copy(peers.controls, i * CONTROL_OCTETS, CONTROL_OCTETS, bytes, at + CONTROL);
     copy(message, 0, octets, bytes, at + MESSAGE);
     this.#handed = (this.#handed + 1) | 0;
     words[HANDED] = this.#handed;

@@ -1,5 +1,5 @@
-import { EAGAIN, EINTR, MSG_DONTWAIT, MSG_TRUNC } from '#libc/constants.ts';
-import { checked } from '#libc/errno.ts';
+import { MSG_DONTWAIT, MSG_TRUNC } from '#libc/constants.ts';
+import { checked, isPassing } from '#libc/errno.ts';
 import type { Libc } from '#libc/libc.ts';
 import { CONTROL_OCTETS, MessageHeaders, SOCKADDR_OCTETS } from '#libc/message-headers.ts';
 import type { ReceivedMemory } from './query-ring.ts';
@@ -16,7 +16,6 @@ export class Receiver implements ReceivedMemory {
   readonly headers: MessageHeaders;
   readonly names = new Uint8Array(BATCH * SOCKADDR_OCTETS);
   readonly controls = new Uint8Array(BATCH * CONTROL_OCTETS);
-  readonly controlStride = CONTROL_OCTETS;
   /** The slots of messages, each a view of its own. */
   readonly slots: readonly Uint8Array[];
   readonly #libc: Libc;
@@ -66,5 +65,3 @@ export class Receiver implements ReceivedMemory {
     for (let i = 0; i < count; i++) this.headers.rearm(i, CONTROL_OCTETS);
   }
 }
-
-const isPassing = (errno: number): boolean => errno === EINTR || errno === EAGAIN;

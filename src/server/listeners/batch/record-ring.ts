@@ -2,7 +2,7 @@
 const HEAD = 0;
 const TAIL = 1;
 /** Free for what both sides agree on. */
-export const RING_WORDS = 16;
+const RING_WORDS = 16;
 const CONTROL_OCTETS = 4 * RING_WORDS;
 const ALIGN = 8;
 /** In place of a record's length: the rest of the ring is empty, go on at its start. */

@@ -1,9 +1,10 @@
 /** A listener thread: the program of a worker. It takes queries from its sockets, answers those it remembers, and hands the others over. */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { MessageView } from '#dns/message-view.ts';
-import { POLLIN } from '#libc/constants.ts';
 import { type Libc, loadLibc } from '#libc/libc.ts';
+import { CONTROL_OCTETS, SOCKADDR_OCTETS } from '#libc/message-headers.ts';
 import { turnAround } from '#libc/packet-info.ts';
+import { PollSet } from '#libc/poll-set.ts';
 import { isIPv4Peer } from '#libc/socket-address.ts';
 import { WakeEvent } from '#libc/wake-event.ts';
 import { Generations } from '#plugin/generations.ts';
@@ -12,7 +13,14 @@ import { QueryRing } from './query-ring.ts';
 import { BATCH, Receiver } from './receiver.ts';
 import { MAX_TAUGHT_OCTETS, ReplyRing } from './reply-ring.ts';
 import { Sender } from './sender.ts';
-import { COUNT, type ThreadCommand, type ThreadReport, type ThreadSocket, type ThreadStart } from './thread-start.ts';
+import {
+  COUNT,
+  type CountName,
+  type ThreadCommand,
+  type ThreadReport,
+  type ThreadSocket,
+  type ThreadStart,
+} from './thread-start.ts';
 
 /** A thread looks whether it is to end at least this often, whatever becomes of its eventfd. */
 const POLL_LIMIT_MS = 1000;
@@ -36,8 +44,7 @@ class ListenerThread {
   readonly #sender: Sender;
   readonly #view: MessageView;
   readonly #generations: Generations;
-  #poll = new Int32Array(0);
-  #pollAt = 0;
+  #poll: PollSet;
   /** What to add to this thread's `performance.now()` to have main's. */
   readonly #clockOffsetMs: number;
   #sockets: Served[] = [];
@@ -55,30 +62,23 @@ class ListenerThread {
     const machineMs = Number(process.hrtime.bigint()) / 1e6;
     this.#clockOffsetMs = start.clockZeroMs + machineMs - performance.now();
     for (const socket of start.sockets) this.#add(socket);
-    this.#arm();
+    this.#poll = this.#pollSet();
   }
 
   run(): void {
     const { stop } = this.#start;
     while (Atomics.load(stop, 0) === 0) {
-      const ready = this.#libc.poll(this.#pollAt, this.#sockets.length + 1, POLL_LIMIT_MS);
-      if (ready <= 0) continue;
+      if (this.#poll.wait(POLL_LIMIT_MS) <= 0) continue;
       this.#learn();
       const sockets = this.#sockets;
-      for (let i = 0; i < sockets.length; i++) if (this.#isReady(i + 1)) this.#serve(sockets[i] as Served);
-      if (this.#isReady(0)) this.#obey();
+      for (let i = 0; i < sockets.length; i++) if (this.#poll.isReady(i + 1)) this.#serve(sockets[i] as Served);
+      if (this.#poll.isReady(0)) this.#obey();
     }
   }
 
-  #isReady(place: number): boolean {
-    return (this.#poll[2 * place + 1] as number) >>> 16 !== 0;
-  }
-
-  /** struct pollfd: fd 4 | events 2 | revents 2. The eventfd is the first. */
-  #arm(): void {
-    const fds = [this.#start.wakeFd, ...this.#sockets.map(({ fd }) => fd)];
-    this.#poll = Int32Array.from(fds.flatMap((fd) => [fd, POLLIN]));
-    this.#pollAt = this.#libc.addressOf(new Uint8Array(this.#poll.buffer));
+  /** The eventfd is the first. */
+  #pollSet(): PollSet {
+    return new PollSet(this.#libc, [this.#start.wakeFd, ...this.#sockets.map(({ fd }) => fd)]);
   }
 
   #add(socket: ThreadSocket): void {
@@ -103,7 +103,7 @@ class ListenerThread {
       if (command.kind === 'add') this.#add(command.socket);
       else this.#remove(command.socket);
     }
-    this.#arm();
+    this.#poll = this.#pollSet();
   }
 
   #remove(number: number): void {
@@ -151,7 +151,6 @@ class ListenerThread {
 
   #answer(socket: Served, count: number): void {
     const { memory } = socket;
-    const { counts } = this.#start;
     const receiver = this.#receiver;
     const { headers, names, controls, slots } = receiver;
     const sender = this.#sender;
@@ -161,9 +160,9 @@ class ListenerThread {
       const octets = headers.length(i);
       const bytes = slots[i] as Uint8Array;
       const controlOctets = headers.controlOctets(i);
-      if (controlOctets > 0) turnAround(controls, i * receiver.controlStride, controlOctets);
+      if (controlOctets > 0) turnAround(controls, i * CONTROL_OCTETS, controlOctets);
       if (memory !== null && !receiver.isCut(i)) {
-        const isIPv6 = !isIPv4Peer(names, 32 * i);
+        const isIPv6 = !isIPv4Peer(names, i * SOCKADDR_OCTETS);
         const found = view.read(bytes, octets, isIPv6, false) ? memory.find(view, nowMs) : -1;
         if (found >= 0) {
           const length = memory.lengthAt(found);
@@ -173,16 +172,20 @@ class ListenerThread {
         }
       }
       const isHanded = this.#queries.hand(socket.number, i, bytes, octets, receiver, headers);
-      const place = isHanded ? COUNT.handed : COUNT.dropped;
-      counts[place] = (counts[place] as number) + 1;
+      this.#count(isHanded ? 'handed' : 'dropped', 1);
     }
     const answered = sender.count;
     const failures = answered > 0 ? sender.flush(socket.fd) : 0;
     receiver.rearm(count);
-    counts[COUNT.received] = (counts[COUNT.received] as number) + count;
-    counts[COUNT.remembered] = (counts[COUNT.remembered] as number) + answered;
-    counts[COUNT.batches] = (counts[COUNT.batches] as number) + 1;
-    if (failures > 0) counts[COUNT.sendFailures] = (counts[COUNT.sendFailures] as number) + failures;
+    this.#count('received', count);
+    this.#count('remembered', answered);
+    this.#count('batches', 1);
+    this.#count('sendFailures', failures);
+  }
+
+  #count(what: CountName, more: number): void {
+    const { counts } = this.#start;
+    counts[COUNT[what]] = (counts[COUNT[what]] as number) + more;
   }
 }
 

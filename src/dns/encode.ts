@@ -152,13 +152,15 @@ const writer = new MessageWriter();
 
 /**
  * Encodes a message of at most `limit` octets. Space for the OPT is kept free; answer, authority and additional are filled in that
- * order and cut at the first record that does not fit, which sets TC (as CoreDNS does, for the additional section too).
+ * order and cut at the first record that does not fit, which sets TC (as CoreDNS does, for the additional section too). EDNS options
+ * that do not fit behind the question are left out: a client may send more of them for an echo than it takes back.
  */
 export const encodeMessage = (message: MessageToWrite, limit: number): Buffer => {
   const bounded = Math.min(limit, MAX_MESSAGE_OCTETS);
-  const room = bounded - (message.opt === null ? 0 : optRecordOctets(message.opt.options));
   writer.start();
   if (message.question !== null) writer.question(message.question);
+  const opt = message.opt === null ? null : withFittingOptions(message.opt, bounded - writer.at);
+  const room = bounded - (opt === null ? 0 : optRecordOctets(opt.options));
   let flags = message.flags | (message.opcode << 11) | (message.rcode & 15);
   const counts: [number, number, number] = [0, 0, 0];
   const sections = [message.answer, message.authority, message.additional];
@@ -171,8 +173,8 @@ export const encodeMessage = (message: MessageToWrite, limit: number): Buffer =>
       counts[section as 0 | 1 | 2]++;
     }
   }
-  if (message.opt !== null) {
-    writer.opt(message.opt, message.rcode);
+  if (opt !== null) {
+    writer.opt(opt, message.rcode);
     counts[2]++;
   }
   scratch.writeUInt16BE(message.id, 0);
@@ -180,4 +182,15 @@ export const encodeMessage = (message: MessageToWrite, limit: number): Buffer =>
   scratch.writeUInt16BE(message.question === null ? 0 : 1, 4);
   for (let section = 0; section < 3; section++) scratch.writeUInt16BE(counts[section] as number, 6 + 2 * section);
   return Buffer.from(scratch.subarray(0, writer.at));
+};
+
+/** The OPT with the first of its options that fit into so many octets. */
+const withFittingOptions = (opt: OptToWrite, room: number): OptToWrite => {
+  if (opt.options.length === 0 || optRecordOctets(opt.options) <= room) return opt;
+  let left = room - optRecordOctets([]);
+  const first = opt.options.findIndex(({ data }) => {
+    left -= 4 + data.length;
+    return left < 0;
+  });
+  return { ...opt, options: opt.options.slice(0, first) };
 };

@@ -40,6 +40,10 @@ const response = (parts: Partial<MessageToWrite>): MessageToWrite => ({
   ...parts,
 });
 
+/** Pointers, each to the one before it; the first to the octet in front of it. */
+const chainFrom = (at: number, count: number): string =>
+  Array.from({ length: count }, (_, i) => (0xc000 + at + (i === 0 ? 0 : 2 * i - 1)).toString(16)).join('');
+
 /** Messages to begin a fuzz run with: the corpus, and a sound reply with every kind of RDATA step. */
 const seeds = (): Buffer[] => {
   const corpus = join(import.meta.dirname, '../../test/corpus/dns');
@@ -78,6 +82,12 @@ describe('decoding a message', () => {
       'a pointer into the header',
       `${header('0001 0001 0000 0000')}${QUESTION} c004 0001 0001`,
       'pointer does not point backwards at 19',
+    ],
+    [
+      'a chain of pointers longer than any name needs',
+      // A record whose RDATA is such a chain, and one whose owner is at its end.
+      `${header('0000 0002 0000 0000')}00 ff00 0001 00000000 0101 00 ${chainFrom(23, 128)} c116 ff00 0001 00000000 0000`,
+      'name has too many pointers at 28',
     ],
     ['half a pointer', `${header('0001 0000 0000 0000')}c0`, 'pointer runs past the end of the message at 12'],
     [

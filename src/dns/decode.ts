@@ -47,6 +47,8 @@ export const FLAG = {
   CD: 0x0010,
 } as const;
 export const HEADER_OCTETS = 12;
+/** Pointers in one name: more than one before each of the 126 labels that fit is of no use but to make us walk. */
+const MAX_POINTERS = 126;
 
 /** Reads forward through one message; the first fault sticks and ends the reading. */
 export class WireReader {
@@ -66,13 +68,17 @@ export class WireReader {
     return undefined;
   }
 
-  /** A name, decompressed. A pointer must point before the place it was reached from, so a chain of them ends. RFC 1035, section 4.1.4. */
+  /**
+   * A name, decompressed. A pointer must point before the place it was reached from, so a chain of them ends; but one through all of a
+   * message, walked for each of its records, would take 300 ms. RFC 1035, section 4.1.4.
+   */
   name(): WireName | undefined {
     const { bytes } = this;
     const start = this.at;
     let at = start;
     let low = at;
     let resume = -1;
+    let pointers = 0;
     let wire = '';
     /** Labels from here to `at` are not in `wire` yet: one call for a run of them is cheaper than one for each. */
     let run = at;
@@ -89,6 +95,7 @@ export class WireReader {
         if (at + 1 >= bytes.length) return this.fail('pointer runs past the end of the message', at);
         const target = ((length & 63) << 8) | (bytes[at + 1] as number);
         if (target >= low || target < HEADER_OCTETS) return this.fail('pointer does not point backwards', at);
+        if (++pointers > MAX_POINTERS) return this.fail('name has too many pointers', at);
         if (resume < 0) resume = at + 2;
         if (target === HEADER_OCTETS && this.#first !== undefined && at === start) {
           this.at = resume;

@@ -1,10 +1,12 @@
 import type { Log } from '#log/log.ts';
+import { WORK_BUCKETS } from '#metrics/buckets.ts';
 import type { Metrics } from '#metrics/metrics.ts';
 import { ApiClient } from './api/client.ts';
 import { type Clock, systemClock } from './api/clock.ts';
 import { type ApiConnection, openConnection } from './api/connection.ts';
 import { Reflector } from './api/reflector.ts';
 import { watchedResources } from './api/resource.ts';
+import { Staleness } from './api/staleness.ts';
 import type { ClusterSource, Kind, SourceEvents, SourceFilter } from './source.ts';
 
 export type { ApiConnection } from './api/connection.ts';
@@ -37,16 +39,29 @@ export class ApiSource implements ClusterSource {
     const { connection, filter, log, metrics, userAgent, random, clock = systemClock } = this.#options;
     const connector = openConnection(connection, this.#options.serviceAccountRoot);
     const client = new ApiClient({ connector, metrics, userAgent, clock });
+    const apply = metrics.histogram({
+      name: 'cluster_dns_kubernetes_event_apply_seconds',
+      help: 'Time from reading the octets of a watch event to its being served.',
+      labels: ['kind'],
+      buckets: WORK_BUCKETS,
+    });
+    const followed = new Staleness({ metrics, log, clock });
     const reflectors = watchedResources(filter).map((resource) => {
       const synced = (): void => {
         this.#awaited.delete(resource.kind);
         events.synced(resource.kind);
       };
       const change = events.change.bind(events);
-      return new Reflector({ client, resource, clock, random, log, change, synced });
+      const seconds = apply.at(resource.kind);
+      const applied = (ms: number): void => seconds.observe(ms / 1000);
+      const staleness = followed.follow(resource);
+      return new Reflector({ client, resource, clock, random, log, change, synced, applied, staleness });
     });
     const { signal } = this.#stopping;
-    this.#running = Promise.all(reflectors.map((reflector) => reflector.run(signal))).then(() => client.close());
+    this.#running = Promise.all(reflectors.map((reflector) => reflector.run(signal))).then(() => {
+      followed.end();
+      client.close();
+    });
   }
 
   async stop(): Promise<void> {

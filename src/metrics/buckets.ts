@@ -15,5 +15,9 @@ export const SIZE_BUCKETS: readonly number[] = [
 ];
 /** Seconds, as client_golang has them by default. */
 export const DEFAULT_BUCKETS: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Seconds of work within the process: 10 us to 0.5 s. */
+export const WORK_BUCKETS: readonly number[] = [
+  0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5,
+];
 /** Seconds from a change in the cluster to its being served: 1 ms to 524 s. */
 export const PROGRAMMING_BUCKETS = exponential(0.001, 2, 20);

@@ -55,6 +55,10 @@ export class FakeApiServer {
   readonly requests: SeenRequest[] = [];
   readonly watches = new Set<OpenWatch>();
   resourceVersion = 100;
+  /** True: a watch may begin with all objects. False: that is refused, as by older servers. */
+  canWatchList = false;
+  /** How often that was refused. */
+  watchListsRefused = 0;
   port = 0;
   /** Tried before the server's own answer, newest first; each until it is taken out again. */
   readonly interceptions: Interception[] = [];
@@ -144,6 +148,13 @@ export class FakeApiServer {
     this.send(path, `${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
   }
 
+  /** The bookmark that ends the objects at the beginning of a watch. */
+  endObjects(path: string): void {
+    const annotations = { 'k8s.io/initial-events-end': 'true' };
+    const object = { metadata: { resourceVersion: String(this.resourceVersion), annotations } };
+    this.send(path, `${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
+  }
+
   /** Writes raw text into the open watches of a path. */
   send(path: string, text: string): void {
     for (const { response } of this.watchesOf(path)) if (!response.writableEnded) response.write(text);
@@ -161,6 +172,14 @@ export class FakeApiServer {
     const url = new URL(incoming.url ?? '/', 'http://localhost');
     const { pathname: path, searchParams: query } = url;
     const request = { path, query, headers: incoming.headers, isWatch: query.get('watch') === 'true' };
+    if (query.has('sendInitialEvents') && !this.canWatchList) {
+      this.watchListsRefused++;
+      refuse(422, 'sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled')(
+        request,
+        response,
+      );
+      return;
+    }
     this.requests.push(request);
     if ([...this.interceptions].some((interception) => interception(request, response))) return;
     if (request.isWatch) this.openWatch(request, response);
@@ -174,6 +193,12 @@ export class FakeApiServer {
     const watch = { request, response };
     this.watches.add(watch);
     response.on('close', () => this.watches.delete(watch));
+    if (request.query.get('sendInitialEvents') === 'true') {
+      for (const object of this.#of(request.path).values())
+        response.write(`${JSON.stringify({ type: 'ADDED', object })}\n`);
+      this.endObjects(request.path);
+      return;
+    }
     const since = Number(request.query.get('resourceVersion'));
     for (const { path, version, line } of this.#history) {
       if (path === request.path && version > since) response.write(line);

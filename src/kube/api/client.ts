@@ -29,6 +29,8 @@ export class ApiClient {
   };
   readonly #meters: Meters;
   readonly reachability: Reachability;
+  /** Whether a watch may begin with all objects; false once the server has refused that. */
+  canWatchList = true;
 
   constructor(options: ClientOptions) {
     this.#options = options;

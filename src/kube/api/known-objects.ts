@@ -29,7 +29,10 @@ export class KnownObjects {
     this.#emit({ type: 'delete', kind: this.#kind, namespace, name });
   }
 
-  /** Begins a whole list. What it gives takes effect at once; what it does not give is deleted by `finish`. */
+  /**
+   * Begins a whole list. What it gives takes effect at once; what it does not give is deleted by `finish`, in several turns of
+   * the event loop, while changes may come in.
+   */
   relist(): Relist {
     const seen = new Map<string, ByName>();
     return {
@@ -37,16 +40,22 @@ export class KnownObjects {
         this.set(object);
         put(seen, this.#objects.get(object.namespace)?.get(object.name) ?? object);
       },
+      delete: (namespace, name) => {
+        this.delete(namespace, name);
+        seen.get(namespace)?.delete(name);
+      },
       finish: async () => {
+        const before = this.#objects;
+        // From here on changes go to what was seen; what is made meanwhile under an old name is in it, and not deleted.
+        this.#objects = seen;
         const turns = new Turns();
-        for (const [namespace, names] of this.#objects) {
+        for (const [namespace, names] of before) {
           for (const name of names.keys()) {
-            if (seen.get(namespace)?.has(name) === true) continue;
-            this.delete(namespace, name);
+            if (this.#objects.get(namespace)?.has(name) === true) continue;
+            this.#emit({ type: 'delete', kind: this.#kind, namespace, name });
             if (turns.isOver()) await turns.next();
           }
         }
-        this.#objects = seen;
       },
     };
   }
@@ -55,6 +64,8 @@ export class KnownObjects {
 /** One whole list in the making; just dropped where it fails half-way. */
 export interface Relist {
   set(object: KubeObject): void;
+  /** An object that was given and is gone before the list is whole. */
+  delete(namespace: string, name: string): void;
   finish(): Promise<void>;
 }
 

@@ -6,6 +6,8 @@ export type KubeErrorCode =
   | 'KUBE_STATUS'
   /** The server no longer knows the resourceVersion or the continue token (410). */
   | 'KUBE_EXPIRED'
+  /** The server can't do what was asked for, and need not be asked again. */
+  | 'KUBE_UNSUPPORTED'
   /** The server sent what is not the JSON it should be. */
   | 'KUBE_BROKEN_DATA'
   /** The kubeconfig, the service account or the TLS files can't be used. */

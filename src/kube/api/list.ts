@@ -5,14 +5,13 @@ import type { Clock } from './clock.ts';
 import { ItemSplitter } from './item-splitter.ts';
 import { KubeError, textOf } from './kube-error.ts';
 import { pathOf, type Resource } from './resource.ts';
+import { StallGuard } from './stall-guard.ts';
 
 /**
  * Objects a page. Pages bound what the server holds for one request; here every page is parsed in slices
  * anyway, so they may be larger than what could be parsed at once.
  */
 const PAGE_OBJECTS = 1000;
-/** A page that stands still for this long is broken off. */
-const IDLE_MS = 30_000;
 
 export interface ListOptions {
   readonly client: ApiClient;
@@ -45,16 +44,12 @@ interface PageEnd {
 const readPage = async (options: ListOptions, path: string): Promise<PageEnd> => {
   const { client, clock, signal, take } = options;
   const body = await client.get(path, signal);
-  const fail = (): void => {
-    body.destroy(new KubeError('KUBE_UNREACHABLE', `the list stood still for ${IDLE_MS} ms`));
-  };
-  let stop = clock.deadline(IDLE_MS, fail);
+  const page = new StallGuard(clock, body, 'the list');
   try {
     const splitter = new ItemSplitter(take);
     await readChunks(body, (chunk) => {
-      stop();
+      page.moved();
       splitter.push(chunk);
-      stop = clock.deadline(IDLE_MS, fail);
     });
     return endOf(splitter.finish());
   } catch (error) {
@@ -64,7 +59,7 @@ const readPage = async (options: ListOptions, path: string): Promise<PageEnd> =>
       cause: error,
     });
   } finally {
-    stop();
+    page.end();
     body.destroy();
   }
 };

@@ -3,12 +3,13 @@ import type { Change } from '../source.ts';
 import { Backoff } from './backoff.ts';
 import type { ApiClient } from './client.ts';
 import type { Clock } from './clock.ts';
-import { KnownObjects } from './known-objects.ts';
+import { KnownObjects, type Relist } from './known-objects.ts';
 import { KubeError, textOf } from './kube-error.ts';
 import { readList } from './list.ts';
 import type { Resource } from './resource.ts';
+import type { KindStaleness } from './staleness.ts';
 import { TroubleLog } from './trouble-log.ts';
-import { type WatchEvent, watchOnce } from './watch.ts';
+import { type WatchEvent, type WatchStart, watchOnce } from './watch.ts';
 
 /** After so many failed watches in a row the resourceVersion is not trusted any more: etcd may have been restored. */
 const RELIST_AFTER_FAILURES = 5;
@@ -26,6 +27,9 @@ export interface ReflectorOptions {
   readonly change: (change: Change) => void;
   /** Called at the end of the first whole list. */
   readonly synced: () => void;
+  /** Told of each change that a watch has brought, once it is applied: ms since its octets were read. */
+  readonly applied: (ms: number) => void;
+  readonly staleness: KindStaleness;
 }
 
 /**
@@ -35,6 +39,8 @@ export interface ReflectorOptions {
  *      ^  ^          |--any failure, then a pause--> watch
  *      |  `-- 410 ---|  (with a pause where the watch gave nothing since the list)
  *      `-- failure, then a pause
+ *
+ * Where the server can do it (WatchList), list and watch are one request: a watch that begins with all objects.
  *
  * @kubernetes/client-node's informer ends for good at an HTTP 500, does not page, asks for no bookmarks and may
  * leave a watch open after its stop; list, watch and reflector.test.ts hold these cases.
@@ -63,15 +69,20 @@ export class Reflector {
   /** Resolves when the signal is aborted, and not before; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const verb = this.#resourceVersion === null ? 'list' : 'watch';
       try {
-        if (this.#resourceVersion === null) await this.#list(signal);
-        else await this.#watch(this.#resourceVersion, signal);
+        if (this.#resourceVersion !== null) await this.#watch({ after: this.#resourceVersion }, signal);
+        else if (this.#isWatchListDue) await this.#watch('all-objects', signal);
+        else await this.#list(signal);
       } catch (error) {
         if (signal.aborted) return;
-        await this.#recover(verb, error, signal);
+        await this.#recover(this.#resourceVersion === null ? 'list' : 'watch', error, signal);
       }
     }
+  }
+
+  /** After a failure each way is tried in turn: a server may fail at one of them. */
+  get #isWatchListDue(): boolean {
+    return this.#options.client.canWatchList && this.#backoff.failures % 2 === 0;
   }
 
   async #list(signal: AbortSignal): Promise<void> {
@@ -83,9 +94,17 @@ export class Reflector {
       // The continue token ran out between two pages: one whole list has none.
       resourceVersion = await this.#relist(signal, false);
     }
+    this.#listed(resourceVersion);
+    this.#synced();
+  }
+
+  #listed(resourceVersion: string): void {
     this.#resourceVersion = resourceVersion;
     this.#isListProven = false;
     this.#listedAt = this.#options.clock.now();
+  }
+
+  #synced(): void {
     if (this.#hasSynced) return;
     this.#hasSynced = true;
     this.#options.synced();
@@ -103,30 +122,50 @@ export class Reflector {
     return resourceVersion;
   }
 
-  async #watch(resourceVersion: string, signal: AbortSignal): Promise<void> {
+  async #watch(start: WatchStart, signal: AbortSignal): Promise<void> {
     const { client, clock, random, resource } = this.#options;
     let stop = (): void => undefined;
     this.#isWatchProven = false;
     const opened = (): void => {
+      this.#options.staleness.opened();
       stop = clock.deadline(SETTLED_MS, () => this.#prove());
     };
-    const take = (event: WatchEvent): void => this.#take(event);
+    /** What is filled before the changes begin. */
+    let relist = start === 'all-objects' ? this.#known.relist() : null;
+    let finished = Promise.resolve();
+    const take = (event: WatchEvent): void => {
+      if (relist === null) this.#take(event);
+      else if (!event.isEndOfObjects) this.#fill(relist, event);
+      else {
+        this.#listed(event.resourceVersion);
+        finished = relist.finish().then(() => this.#synced());
+        relist = null;
+      }
+    };
     try {
-      await watchOnce({ client, clock, random, resource, signal, opened, take }, resourceVersion);
+      await watchOnce({ client, clock, random, resource, signal, opened, take }, start);
     } finally {
       stop();
+      this.#options.staleness.ended();
+      await finished;
     }
     if (!this.#isWatchProven) throw new KubeError('KUBE_UNREACHABLE', 'the server ended the watch at once');
   }
 
-  #take({ type, raw, resourceVersion }: WatchEvent): void {
+  #take({ type, raw, resourceVersion, readAtMs }: WatchEvent): void {
     this.#prove();
     if (resourceVersion !== '') this.#resourceVersion = resourceVersion;
     if (type === 'bookmark') return;
+    this.#fill(this.#known, { type, raw });
+    this.#options.applied(this.#options.clock.now() - readAtMs);
+  }
+
+  #fill(into: Pick<Relist, 'set' | 'delete'>, { type, raw }: Pick<WatchEvent, 'type' | 'raw'>): void {
+    if (type === 'bookmark') return;
     const object = this.#options.resource.project(raw);
     if (object === null) return;
-    if (type === 'set') this.#known.set(object);
-    else this.#known.delete(object.namespace, object.name);
+    if (type === 'set') into.set(object);
+    else into.delete(object.namespace, object.name);
   }
 
   #prove(): void {
@@ -134,12 +173,17 @@ export class Reflector {
     this.#isWatchProven = true;
     this.#backoff.reset();
     this.#trouble.succeeded();
+    this.#options.staleness.proven();
   }
 
   /** Takes in what a failure means for the next round, and waits before it. */
   async #recover(verb: 'list' | 'watch', error: unknown, signal: AbortSignal): Promise<void> {
     const { client, clock, random, resource, log } = this.#options;
     const { code, retryAfterMs } = error instanceof KubeError ? error : UNKNOWN;
+    if (code === 'KUBE_UNSUPPORTED') {
+      client.canWatchList = false;
+      return;
+    }
     const wasProven = this.#isWatchProven;
     this.#isWatchProven = false;
     if (verb === 'watch' && code === 'KUBE_EXPIRED') {

@@ -5,6 +5,7 @@ import type { Clock } from './clock.ts';
 import { KubeError, textOf } from './kube-error.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { pathOf, type Resource } from './resource.ts';
+import { StallGuard } from './stall-guard.ts';
 import { eventError } from './status.ts';
 
 const MIN_TIMEOUT_SECONDS = 300;
@@ -15,7 +16,14 @@ export interface WatchEvent {
   readonly type: 'set' | 'delete' | 'bookmark';
   readonly raw: unknown;
   readonly resourceVersion: string;
+  /** The bookmark after which a watch that began with all objects goes on with changes. */
+  readonly isEndOfObjects: boolean;
+  /** When the octets of this event were read: `clock.now()`, ms. */
+  readonly readAtMs: number;
 }
+
+/** Where a watch begins: after a resourceVersion, or, where the server can do that, with all objects as they are. */
+export type WatchStart = { readonly after: string } | 'all-objects';
 
 export interface WatchOptions {
   readonly client: ApiClient;
@@ -23,47 +31,83 @@ export interface WatchOptions {
   readonly random: () => number;
   readonly resource: Resource;
   readonly signal: AbortSignal;
-  /** Called once the server has accepted the watch. */
+  /** Called once the server has accepted the watch; where it begins with all objects, at their end. */
   readonly opened: () => void;
   readonly take: (event: WatchEvent) => void;
 }
 
 /**
- * Watches from a resourceVersion on until the server ends it, after 300 to 600 s. Rejects with a KubeError:
- * KUBE_EXPIRED where the resourceVersion is too old.
+ * Watches until the server ends it, after 300 to 600 s. Rejects with a KubeError: KUBE_EXPIRED where the resourceVersion is
+ * too old, KUBE_UNSUPPORTED where the server can't begin with all objects (WatchList: KEP-3157).
  */
-export const watchOnce = async (options: WatchOptions, resourceVersion: string): Promise<void> => {
-  const { client, clock, random, resource, signal, opened } = options;
+export const watchOnce = async (options: WatchOptions, start: WatchStart): Promise<void> => {
+  const { client, clock, random, resource, signal } = options;
   const timeoutSeconds = MIN_TIMEOUT_SECONDS + Math.floor(random() * MIN_TIMEOUT_SECONDS);
-  const query = { watch: 'true', allowWatchBookmarks: 'true', resourceVersion, timeoutSeconds: `${timeoutSeconds}` };
-  const body = await client.get(pathOf(resource, query), signal);
+  const query = {
+    watch: 'true',
+    allowWatchBookmarks: 'true',
+    ...startQuery(start),
+    timeoutSeconds: `${timeoutSeconds}`,
+  };
+  const body = await client.get(pathOf(resource, query), signal).catch((error: unknown) => {
+    throw start === 'all-objects' ? asUnsupported(error) : error;
+  });
   const limitMs = timeoutSeconds * 1000 + MARGIN_MS;
   const stop = clock.deadline(limitMs, () => {
     body.destroy(new KubeError('KUBE_UNREACHABLE', `the server did not end the watch within ${limitMs} ms`));
   });
+  const objects = start === 'all-objects' ? new StallGuard(clock, body, 'the list') : null;
+  let readAtMs = 0;
+  const take = (event: WatchEvent): void => {
+    options.take(event);
+    if (!event.isEndOfObjects) return;
+    objects?.end();
+    options.opened();
+  };
   try {
-    opened();
-    const lines = new LineSplitter((line) => takeLine(line, options));
-    await readChunks(body, (chunk) => lines.push(chunk));
+    if (objects === null) options.opened();
+    const lines = new LineSplitter((line) => takeLine(line, readAtMs, take));
+    await readChunks(body, (chunk) => {
+      readAtMs = clock.now();
+      objects?.moved();
+      lines.push(chunk);
+    });
     // An event that was cut off comes again: the next watch begins after the last whole one.
   } catch (error) {
     if (error instanceof KubeError) throw error;
     throw new KubeError('KUBE_UNREACHABLE', `watch broken off: ${textOf(error)}`, { cause: error });
   } finally {
     stop();
+    objects?.end();
     body.destroy();
   }
 };
 
-const takeLine = (line: string, options: WatchOptions): void => {
+const startQuery = (start: WatchStart): Record<string, string> =>
+  start === 'all-objects'
+    ? { sendInitialEvents: 'true', resourceVersionMatch: 'NotOlderThan' }
+    : { resourceVersion: start.after };
+
+/** Statuses with which servers refuse a query that they don't know: 422, and what stands before them may say. */
+const REFUSALS: ReadonlySet<number> = new Set([400, 404, 405, 422, 501]);
+
+const asUnsupported = (error: unknown): unknown =>
+  error instanceof KubeError && REFUSALS.has(error.status)
+    ? new KubeError('KUBE_UNSUPPORTED', error.message, { status: error.status, cause: error })
+    : error;
+
+const takeLine = (line: string, readAtMs: number, take: (event: WatchEvent) => void): void => {
   const event = asObject(parsed(line));
   if (event.type === 'ERROR') throw eventError(event.object);
   const type = TYPES.get(event.type);
   // An event of a type that is not known yet is none of ours.
   if (type === undefined) return;
-  const resourceVersion = asText(asObject(asObject(event.object).metadata).resourceVersion);
-  options.take({ type, raw: event.object, resourceVersion });
+  const { resourceVersion, annotations } = asObject(asObject(event.object).metadata);
+  const isEndOfObjects = type === 'bookmark' && asObject(annotations)[END_OF_OBJECTS] === 'true';
+  take({ type, raw: event.object, resourceVersion: asText(resourceVersion), isEndOfObjects, readAtMs });
 };
+
+const END_OF_OBJECTS = 'k8s.io/initial-events-end';
 
 const TYPES = new Map<unknown, WatchEvent['type']>([
   ['ADDED', 'set'],

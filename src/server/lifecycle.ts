@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { faultLine, faultsText } from '#corefile/diagnostics.ts';
 import { type Configuration, type ConfigureOptions, configure } from './configuration.ts';
 import { ListenerSet } from './listener-set.ts';
+import { TcpMetrics } from './listeners/tcp-metrics.ts';
 import { UdpListeners, type UdpOptions } from './listeners/udp-listeners.ts';
 import { MEMORY_OCTETS } from './server-group.ts';
 
@@ -41,7 +42,8 @@ export class DnsServer {
   constructor(options: ServerOptions) {
     this.#options = options;
     const { services, memoryOctets = MEMORY_OCTETS, udp = { mode: 'dgram' } } = options;
-    this.#listeners = new ListenerSet(new UdpListeners(udp, { services, memoryOctets, hashSeed: this.#hashSeed }));
+    const udpListeners = new UdpListeners(udp, { services, memoryOctets, hashSeed: this.#hashSeed });
+    this.#listeners = new ListenerSet(udpListeners, new TcpMetrics(services.metrics));
   }
 
   get configuration(): Configuration | null {

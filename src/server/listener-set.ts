@@ -1,5 +1,6 @@
 import { addressText, type ListenAddress, type Listener } from './listeners/listener.ts';
 import { TcpListener } from './listeners/tcp.ts';
+import type { TcpMetrics } from './listeners/tcp-metrics.ts';
 import type { UdpListeners } from './listeners/udp-listeners.ts';
 import type { ServerGroup } from './server-group.ts';
 
@@ -18,10 +19,12 @@ interface Pair {
 /** UDP and TCP sockets of the process, by address. */
 export class ListenerSet {
   readonly #udp: UdpListeners;
+  readonly #tcpMetrics: TcpMetrics;
   #pairs = new Map<string, Pair>();
 
-  constructor(udp: UdpListeners) {
+  constructor(udp: UdpListeners, tcpMetrics: TcpMetrics) {
     this.#udp = udp;
+    this.#tcpMetrics = tcpMetrics;
   }
 
   /**
@@ -68,7 +71,7 @@ export class ListenerSet {
 
   /** TCP first, then UDP on the same port, so that port 0 gives one port for both. */
   async #openPair(address: ListenAddress): Promise<Listener[]> {
-    const tcp = await TcpListener.open(address);
+    const tcp = await TcpListener.open(address, this.#tcpMetrics);
     try {
       return [await this.#udp.open({ host: address.host, port: tcp.port }), tcp];
     } catch (error) {

@@ -2,13 +2,16 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { decodeMessage, type Message } from '#dns/decode.ts';
 import { addressRecord } from '#dns/record.ts';
 import { RCODE } from '#dns/registry/rcodes.ts';
+import { Metrics } from '#metrics/metrics.ts';
 import { Answer, DROP, type Query, type Reply } from '#plugin/index.ts';
 import { testServices } from '#plugin/testing.ts';
 import { ask, encodeQuery, exchangeUdp, TcpClient } from '#test/dns-client.ts';
 import type { ServerGroup } from '../server-group.ts';
 import { type Chain, groupOf as rememberingGroupOf } from './batch/testing.ts';
 import type { Listener } from './listener.ts';
-import { TCP_LIMITS, type TcpLimits, TcpListener } from './tcp.ts';
+import { TCP_LIMITS, TcpListener } from './tcp.ts';
+import type { TcpLimits } from './tcp-connection.ts';
+import { TcpMetrics } from './tcp-metrics.ts';
 import { UdpDgramListener } from './udp-dgram.ts';
 
 const opened: Listener[] = [];
@@ -38,7 +41,8 @@ const udp = async (chain: (query: Query) => Reply | Promise<Reply>, host = '127.
 };
 
 const tcp = async (chain: (query: Query) => Reply | Promise<Reply>, limits: Partial<TcpLimits> = {}) => {
-  const listener = await TcpListener.open({ host: '127.0.0.1', port: 0 }, { ...TCP_LIMITS, ...limits });
+  const metrics = new TcpMetrics(new Metrics());
+  const listener = await TcpListener.open({ host: '127.0.0.1', port: 0 }, metrics, { ...TCP_LIMITS, ...limits });
   opened.push(listener);
   listener.serve(groupOf(chain));
   return { listener, endpoint: { address: '127.0.0.1', port: listener.port } };

@@ -197,9 +197,24 @@ export class CounterFamily extends Family<Counter> {
 }
 
 export class GaugeFamily extends Family<Gauge> {
+  readonly #readers = new Map<Gauge, Set<() => number>>();
   constructor(options: FamilyOptions) {
     super(options, 'gauge');
     this.exposeUnlabelled();
+  }
+  /**
+   * A child that several may answer for: at each scrape all are asked, and the highest counts. Gives a function that ends this one's
+   * part; the last to end takes the child out.
+   */
+  followHighest(read: () => number, ...values: readonly string[]): () => void {
+    const gauge = this.at(...values);
+    const readers = this.#readers.get(gauge) ?? new Set();
+    this.#readers.set(gauge, readers.add(read));
+    gauge.follow(() => Math.max(...[...readers].map((one) => one())));
+    return () => {
+      readers.delete(read);
+      if (readers.size === 0) this.remove(...values);
+    };
   }
   protected make(): Gauge {
     return new Gauge();

@@ -81,6 +81,22 @@ describe('the text exposition', () => {
     value = 7;
     expect(await metrics.render()).toContain('g 7\n');
   });
+
+  it('asks all who follow one gauge, and has the highest until the last has ended', async () => {
+    const metrics = new Metrics();
+    const gauge = metrics.gauge({ name: 'age_seconds', help: 'Age.', labels: ['kind'] });
+    let first = 1;
+    const ends = [gauge.followHighest(() => first, 'a'), gauge.followHighest(() => 2, 'a')];
+    expect(await metrics.render()).toContain('age_seconds{kind="a"} 2');
+    first = 3;
+    expect(await metrics.render()).toContain('age_seconds{kind="a"} 3');
+    ends[0]?.();
+    expect(await metrics.render()).toContain('age_seconds{kind="a"} 2');
+    ends[1]?.();
+    expect(await metrics.render()).not.toContain('age_seconds');
+    gauge.followHighest(() => 4, 'a');
+    expect(await metrics.render()).toContain('age_seconds{kind="a"} 4');
+  });
 });
 
 describe('metrics that are there from the start', () => {

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '#kube/api/clock.ts';
-import { FaultProxy } from '#test/fault-proxy.ts';
+import { FaultProxy } from '#test/fault-proxy/fault-proxy.ts';
 import { type SourceUnderTest, startSource } from '#test/source-under-test.ts';
 import { startTestbed, type Testbed } from '#test/testbed.ts';
 import { until } from '#test/until.ts';
@@ -33,8 +33,9 @@ describe.skipIf(reason !== '')(`a real API server${reason === '' ? '' : ` (skipp
     return running;
   };
   const startBehindProxy = async (): Promise<SourceUnderTest> => {
-    proxy = new FaultProxy(testbed.httpPort);
-    return await start({ connection: { kind: 'endpoint', url: `http://${await proxy.start()}` } });
+    proxy = new FaultProxy({ upstream: testbed.http });
+    await proxy.start();
+    return await start({ connection: { kind: 'endpoint', url: proxy.url } });
   };
   const requests = async ({ metrics }: SourceUnderTest, code: number): Promise<number> => {
     const line = new RegExp(`rest_client_requests_total\\{code="${code}"[^}]*\\} (\\d+)`);

@@ -1,6 +1,7 @@
-import http, { type IncomingMessage, type ServerResponse } from 'node:http';
-import https, { type ServerOptions } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { HttpFront, type Interception, type SeenRequest } from './http-front.ts';
+
+export type { Interception, SeenRequest } from './http-front.ts';
 
 export const SERVICES = '/api/v1/services';
 export const NAMESPACES = '/api/v1/namespaces';
@@ -11,16 +12,6 @@ export interface FakeObject {
   readonly metadata: { readonly name: string; readonly namespace?: string; readonly [field: string]: unknown };
   readonly [field: string]: unknown;
 }
-
-export interface SeenRequest {
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly headers: IncomingMessage['headers'];
-  readonly isWatch: boolean;
-}
-
-/** Answers a request in the server's place; `false` leaves it to the server. */
-export type Interception = (request: SeenRequest, response: ServerResponse) => boolean;
 
 export interface OpenWatch {
   readonly request: SeenRequest;
@@ -40,7 +31,7 @@ export const status = (code: number, message: string, reason = ''): unknown => (
 
 /** Answers with an error and its Status object. */
 export const refuse =
-  (code: number, message: string, headers: http.OutgoingHttpHeaders = {}): Interception =>
+  (code: number, message: string, headers: OutgoingHttpHeaders = {}): Interception =>
   (_, response) => {
     response.writeHead(code, { 'content-type': 'application/json', ...headers });
     response.end(JSON.stringify(status(code, message)));
@@ -51,76 +42,15 @@ export const refuse =
  * A small API server over a real socket: lists with pages and continue tokens, watches, and whatever a test puts in
  * their place. It keeps each change, so that a watch may begin at an older resourceVersion.
  */
-export class FakeApiServer {
-  readonly requests: SeenRequest[] = [];
+export class FakeApiServer extends HttpFront {
   readonly watches = new Set<OpenWatch>();
   resourceVersion = 100;
   /** True: a watch may begin with all objects. False: that is refused, as by older servers. */
   canWatchList = false;
   /** How often that was refused. */
   watchListsRefused = 0;
-  port = 0;
-  /** Tried before the server's own answer, newest first; each until it is taken out again. */
-  readonly interceptions: Interception[] = [];
   readonly #objects = new Map<string, Map<string, FakeObject>>();
   readonly #history: { readonly path: string; readonly version: number; readonly line: string }[] = [];
-  readonly #sockets = new Set<Socket>();
-  readonly #tls: ServerOptions | null;
-  #server: http.Server | https.Server | null = null;
-
-  /** With `tls` it speaks HTTPS. */
-  constructor(tls: ServerOptions | null = null) {
-    this.#tls = tls;
-  }
-
-  get url(): string {
-    return `${this.#tls === null ? 'http' : 'https'}://127.0.0.1:${this.port}`;
-  }
-
-  /** Open connections, as the server sees them. */
-  get connections(): number {
-    return this.#sockets.size;
-  }
-
-  /** Listens, on the same port as before where it did so before. */
-  async start(): Promise<void> {
-    const answer = (request: IncomingMessage, response: ServerResponse): void => this.#answer(request, response);
-    const server = this.#tls === null ? http.createServer(answer) : https.createServer(this.#tls, answer);
-    server.on('connection', (socket) => {
-      this.#sockets.add(socket);
-      socket.on('close', () => this.#sockets.delete(socket));
-    });
-    await new Promise<void>((resolve) => server.listen(this.port, '127.0.0.1', resolve));
-    this.port = (server.address() as AddressInfo).port;
-    this.#server = server;
-  }
-
-  /** As a kill -9: every connection is reset. */
-  async stop(): Promise<void> {
-    const server = this.#server;
-    if (server === null) return;
-    this.#server = null;
-    const closed = new Promise((resolve) => server.close(resolve));
-    for (const socket of this.#sockets) socket.resetAndDestroy();
-    await closed;
-  }
-
-  /** Answers the next request that `matches` with `interception`, then no more. */
-  once(matches: (request: SeenRequest) => boolean, interception: Interception): void {
-    const one: Interception = (request, response) => {
-      if (!matches(request) || !interception(request, response)) return false;
-      this.interceptions.splice(this.interceptions.indexOf(one), 1);
-      return true;
-    };
-    this.interceptions.unshift(one);
-  }
-
-  /** Answers every request that `matches` with `interception`, until the function it gives back is called. */
-  always(matches: (request: SeenRequest) => boolean, interception: Interception): () => void {
-    const one: Interception = (request, response) => matches(request) && interception(request, response);
-    this.interceptions.unshift(one);
-    return () => this.interceptions.splice(this.interceptions.indexOf(one), 1);
-  }
 
   /** Stores an object, and tells the watches unless `isSilent`. */
   put(path: string, object: FakeObject, isSilent = false): void {
@@ -164,24 +94,17 @@ export class FakeApiServer {
     return [...this.watches].filter((watch) => watch.request.path === path);
   }
 
-  requestsOf(path: string, isWatch: boolean): readonly SeenRequest[] {
-    return this.requests.filter((request) => request.path === path && request.isWatch === isWatch);
-  }
-
-  #answer(incoming: IncomingMessage, response: ServerResponse): void {
-    const url = new URL(incoming.url ?? '/', 'http://localhost');
-    const { pathname: path, searchParams: query } = url;
-    const request = { path, query, headers: incoming.headers, isWatch: query.get('watch') === 'true' };
-    if (query.has('sendInitialEvents') && !this.canWatchList) {
+  protected override receive(request: SeenRequest, response: ServerResponse): void {
+    if (request.query.has('sendInitialEvents') && !this.canWatchList) {
       this.watchListsRefused++;
       refuse(422, 'sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled')(
         request,
         response,
       );
-      return;
-    }
-    this.requests.push(request);
-    if ([...this.interceptions].some((interception) => interception(request, response))) return;
+    } else super.receive(request, response);
+  }
+
+  protected override serve(request: SeenRequest, response: ServerResponse): void {
     if (request.isWatch) this.openWatch(request, response);
     else this.#list(request, response);
   }

@@ -113,6 +113,21 @@ export class UdpSocket {
     this.#set(SO_DETACH_REUSEPORT_BPF, Uint8Array.of(0, 0, 0, 0), 4);
   }
 
+  /**
+   * Has the kernel refuse new datagrams as it does where no socket is (ICMP port unreachable), while what arrived before can be read and
+   * any peer be sent to: the socket is connected to itself, and so nobody else's datagrams are for it. Where it can't be it goes on
+   * receiving.
+   */
+  refuse(): void {
+    const own = new Uint8Array(32);
+    const octets = Uint32Array.of(own.length);
+    if (this.#libc.getsockname(this.fd, own, octets) < 0) return;
+    const length = octets[0] as number;
+    const family = own[0] === AF_INET6 ? 6 : 4;
+    const loopback = socketAddress(family === 6 ? '::1' : '127.0.0.1', this.port, family);
+    this.#libc.connect(this.fd, this.hasPacketInfo ? loopback : own, length);
+  }
+
   close(): void {
     this.#libc.close(this.fd);
   }

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { faultLine, faultsText } from '#corefile/diagnostics.ts';
 import { type Configuration, type ConfigureOptions, configure } from './configuration.ts';
 import { ListenerSet } from './listener-set.ts';
+import type { Listener } from './listeners/listener.ts';
 import { TcpMetrics } from './listeners/tcp-metrics.ts';
 import { UdpListeners, type UdpOptions } from './listeners/udp-listeners.ts';
 import { MEMORY_OCTETS } from './server-group.ts';
@@ -104,7 +105,10 @@ export class DnsServer {
         'lameduck',
         configuration.instances.map(async (instance) => instance.lameduck?.()),
       );
-    if (isGraceful) await this.#drain(configuration);
+    if (isGraceful) {
+      await this.#logFaults('listeners', [this.#listeners.retire()]);
+      await this.#drain(configuration);
+    }
     await this.#listeners.close();
     await this.#stopInstances(configuration);
   }
@@ -126,11 +130,12 @@ export class DnsServer {
   }
 
   async #replace(next: Configuration, listening?: (configuration: Configuration) => void): Promise<void> {
+    let unwanted: readonly Listener[];
     try {
       for (const instance of next.instances) await instance.start?.();
       // A start may have waited for a cluster, and nobody be left to open sockets for.
       if (this.#isStopping) throw new Error('the server is stopping');
-      await this.#listeners.replace(next.groups, next.socketCount);
+      unwanted = await this.#listeners.replace(next.groups, next.socketCount);
     } catch (error) {
       await this.#stopInstances(next);
       throw error;
@@ -144,7 +149,12 @@ export class DnsServer {
       next.instances.map(async (instance) => instance.serving?.()),
     );
     if (old === null) return;
+    await this.#logFaults('listeners', [this.#listeners.settle(), ...unwanted.map((listener) => listener.retire())]);
     await this.#drain(old);
+    await this.#logFaults(
+      'listeners',
+      unwanted.map((listener) => listener.close()),
+    );
     await this.#stopInstances(old);
   }
 

@@ -21,6 +21,8 @@ export class ListenerSet {
   readonly #udp: UdpListeners;
   readonly #tcpMetrics: TcpMetrics;
   #pairs = new Map<string, Pair>();
+  /** UDP sockets wanted for each address by what is served now. */
+  #socketCount = 0;
 
   constructor(udp: UdpListeners, tcpMetrics: TcpMetrics) {
     this.#udp = udp;
@@ -28,10 +30,10 @@ export class ListenerSet {
   }
 
   /**
-   * Opens what is new, hands every address to its group in one step, closes what is no longer wanted. Where a socket can't be opened
-   * nothing has changed. `socketCount`: UDP sockets wanted for each address, 0 where none is said.
+   * Opens what is new and hands every address to its group in one step. Gives the listeners that are no longer wanted, to be closed.
+   * Where a socket can't be opened nothing has changed. `socketCount`: UDP sockets wanted for each address, 0 where none is said.
    */
-  async replace(wanted: readonly GroupAddress[], socketCount: number): Promise<void> {
+  async replace(wanted: readonly GroupAddress[], socketCount: number): Promise<readonly Listener[]> {
     await this.#udp.prepare(socketCount);
     const next = new Map<string, Pair>();
     const opened: Listener[] = [];
@@ -45,13 +47,25 @@ export class ListenerSet {
       }
     } catch (error) {
       await Promise.all(opened.map((listener) => listener.close()));
+      await this.#udp.settle(this.#socketCount);
       throw error;
     }
+    this.#socketCount = socketCount;
     for (const { address, group } of wanted)
       for (const listener of next.get(addressText(address))?.listeners ?? []) listener.serve(group);
     const unwanted = [...this.#pairs].filter(([key]) => !next.has(key)).flatMap(([, pair]) => pair.listeners);
     this.#pairs = next;
-    await Promise.all(unwanted.map((listener) => listener.close()));
+    return unwanted;
+  }
+
+  /** Ends what the last `replace` has made superfluous, without losing a query. */
+  settle(): Promise<void> {
+    return this.#udp.settle(this.#socketCount);
+  }
+
+  /** Takes the queries that have arrived, and no more; their replies can be sent until `close`. */
+  async retire(): Promise<void> {
+    await Promise.all([...this.#pairs.values()].flatMap(({ listeners }) => listeners.map((each) => each.retire())));
   }
 
   bound(): { label: string; host: string; port: number }[] {

@@ -44,6 +44,12 @@ export interface CoreEvents {
   panic(): void;
 }
 
+/** Queries that are waited for together. */
+interface Wave {
+  inFlight: number;
+  ended: (() => void) | null;
+}
+
 const MAX_LOOKUP_DEPTH = 16;
 /** Its number among the threads that count (src/metrics/cells.ts). */
 const MAIN_THREAD = 0;
@@ -73,8 +79,8 @@ export class ServerGroup implements ServerHandle {
   readonly #takesAnyClass: boolean;
   readonly #isDebug: boolean;
   readonly #isStackLogged: boolean;
-  #inFlight = 0;
-  #whenIdle: (() => void) | null = null;
+  /** Queries on their way; another one from each `drain` on. */
+  #wave: Wave = { inFlight: 0, ended: null };
 
   constructor(label: string, sites: readonly Site[], { services, events, memoryOctets, hashSeed }: GroupOptions) {
     this.label = label;
@@ -142,7 +148,6 @@ export class ServerGroup implements ServerHandle {
       this.#finish(bytes, query, reply, sink);
       return;
     }
-    this.#inFlight++;
     void this.#finishLater(bytes, query, reply, sink);
   }
 
@@ -166,24 +171,28 @@ export class ServerGroup implements ServerHandle {
     }
   }
 
-  /** Resolves once no query is on its way, or after `limitMs`. */
+  /** Resolves once the queries that are on their way now have their replies, or after `limitMs`. */
   async drain(limitMs: number): Promise<void> {
-    if (this.#inFlight === 0) return;
+    const wave = this.#wave;
+    if (wave.inFlight === 0) return;
+    // Later ones are not waited for, as there may be later ones for ever.
+    this.#wave = { inFlight: 0, ended: null };
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, limitMs);
-      this.#whenIdle = () => {
+      wave.ended = () => {
         clearTimeout(timer);
         resolve();
       };
     });
-    this.#whenIdle = null;
   }
 
   async #finishLater(bytes: Buffer, query: Query, reply: Promise<Reply>, sink: ReplySink): Promise<void> {
+    const wave = this.#wave;
+    wave.inFlight++;
     try {
       this.#finish(bytes, query, await reply, sink);
     } finally {
-      if (--this.#inFlight === 0) this.#whenIdle?.();
+      if (--wave.inFlight === 0) wave.ended?.();
     }
   }
 
@@ -205,7 +214,7 @@ export class ServerGroup implements ServerHandle {
     const isCut = ((message[2] as number) & 0x02) !== 0;
     if (this.#memoryOctets === 0 || isCut) return;
     if (!this.#view.read(bytes, bytes.length, query.peer.family === 6, query.transport !== 'udp')) return;
-    const reply = repeatableReply(this.#view, message, query.provenance);
+    const reply = repeatableReply(this.#view, message, query.provenance, query.udpSizeLimit);
     if (reply === null) return;
     if (sink.remember !== undefined) {
       sink.remember(reply);

@@ -16,7 +16,12 @@ export interface Listener {
   readonly port: number;
   /** Hands every message from now on to this group. */
   serve(group: ServerGroup): void;
-  /** Stops taking messages; replies on their way are still sent by what holds a sink. */
+  /**
+   * Reads what has arrived and takes no more, so that a later sender is told at once that nobody is there, as far as the system has a
+   * way to. Replies to what was taken can still be sent until `close`.
+   */
+  retire(): Promise<void>;
+  /** Closes the sockets; replies that are not sent by now never are. */
   close(): Promise<void>;
 }
 

@@ -242,6 +242,7 @@ describe('UDP by batches', () => {
     const threads: number[] = [];
     for (const wanted of [3, 2, 4, 1, 4, 1, 2]) {
       await batch.listeners.prepare(wanted);
+      await batch.listeners.settle(wanted);
       threads.push(await batch.count('threads'));
       const target = sent + 500;
       await until(() => replies.length >= target);

@@ -10,8 +10,8 @@ import { ReplyQueue } from './batch/reply-queue.ts';
 import { addressText, type ListenAddress, type Listener, listenError } from './listener.ts';
 
 const RECEIVE_BUFFER_OCTETS = 4 * 1024 * 1024;
-/** A datagram that was on its way into a socket while new ones were steered away has arrived by then. */
-const STEERING_SETTLES_MS = 50;
+/** A datagram that was on its way into a socket while new ones were turned away has arrived by then. */
+const SETTLES_MS = 50;
 
 /**
  * UDP by batches: one socket a thread, each answering what it remembers; the rest comes here. The sockets belong to this listener and
@@ -27,6 +27,7 @@ export class UdpBatchListener implements Listener, HandedQueries {
   readonly #number: number;
   readonly #replies: ReplyQueue;
   #drops = 0;
+  #isRetired = false;
   #isClosed = false;
   #group: ServerGroup | null = null;
 
@@ -102,7 +103,7 @@ export class UdpBatchListener implements Listener, HandedQueries {
     const going = this.#sockets.slice(count);
     if (first === undefined || going.length === 0) return;
     first.steerToFirst(count);
-    await new Promise((resolve) => setTimeout(resolve, STEERING_SETTLES_MS));
+    await new Promise((resolve) => setTimeout(resolve, SETTLES_MS));
     await Promise.all(this.#threads.threads.slice(count).map((thread) => thread.remove(this.#number)));
     // The kernel puts the last socket in the place of one that closes: from the last on, none changes places.
     for (const socket of going.reverse()) this.#close(socket);
@@ -110,14 +111,27 @@ export class UdpBatchListener implements Listener, HandedQueries {
     first.steerNoMore();
   }
 
+  async retire(): Promise<void> {
+    if (this.#isRetired) return;
+    this.#isRetired = true;
+    for (const socket of this.#sockets) socket.refuse();
+    await new Promise((resolve) => setTimeout(resolve, SETTLES_MS));
+    await this.#empty();
+  }
+
   async close(): Promise<void> {
-    if (this.#group !== null) await Promise.all(this.#threads.threads.map((thread) => thread.remove(this.#number)));
-    this.#threads.drainAll();
+    if (!this.#isRetired) await this.#empty();
     this.flush();
     // From here on its sockets' numbers may belong to others.
     this.#isClosed = true;
     this.#threads.forget(this.#number);
     for (const socket of this.#sockets) this.#close(socket);
+  }
+
+  /** Has the threads read what there is and let go of the sockets, and handles what they hand over. */
+  async #empty(): Promise<void> {
+    if (this.#group !== null) await Promise.all(this.#threads.threads.map((thread) => thread.remove(this.#number)));
+    this.#threads.drainAll();
   }
 
   #open(): void {

@@ -4,6 +4,7 @@ import { networkInterfaces } from 'node:os';
 import type { Peer } from '#plugin/index.ts';
 import type { ReplySink, ServerGroup } from '../server-group.ts';
 import { type ListenAddress, type Listener, listenError } from './listener.ts';
+import { quietTurn } from './quiet-turn.ts';
 
 /** How often a wildcard listener looks for addresses that came or went. */
 const ADDRESS_CHECK_MS = 5000;
@@ -48,6 +49,8 @@ class BoundSocket {
   readonly #family: 4 | 6;
   #local = { address: '', port: 0 };
   group: ServerGroup | null = null;
+  /** Messages that have come. */
+  received = 0;
 
   constructor(host: string) {
     this.#family = isIPv6(host) ? 6 : 4;
@@ -82,6 +85,7 @@ class BoundSocket {
 
   #message(bytes: Buffer, remote: RemoteInfo): void {
     const { group } = this;
+    this.received++;
     if (group === null) return;
     const known = group.recall(bytes, this.#family === 6, false);
     if (known !== null) {
@@ -127,6 +131,7 @@ export class UdpDgramListener implements Listener {
   #group: ServerGroup | null = null;
   #timer: NodeJS.Timeout | null = null;
   #port: number;
+  #isRetired = false;
 
   private constructor(address: ListenAddress, addresses: () => string[]) {
     this.#addresses = addresses;
@@ -158,11 +163,22 @@ export class UdpDgramListener implements Listener {
     for (const bound of this.#sockets.values()) bound.group = group;
   }
 
+  /** dgram has no way to refuse what comes later: it is answered as far as it is until `close`. */
+  async retire(): Promise<void> {
+    this.#isRetired = true;
+    await this.#readAll();
+  }
+
   async close(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
+    if (this.#isRetired) await this.#readAll();
     const sockets = [...this.#sockets.values()];
     this.#sockets.clear();
     await Promise.all(sockets.map((bound) => bound.close()));
+  }
+
+  #readAll(): Promise<void> {
+    return quietTurn(() => [...this.#sockets.values()].reduce((sum, { received }) => sum + received, 0));
   }
 
   async #bind(host: string): Promise<void> {

@@ -38,13 +38,14 @@ export class UdpListeners {
     this.#surroundings = surroundings;
   }
 
-  /** Starts listener threads, or makes them as many as are wanted now (0: as many as suit the machine). Rejects in mode `batch` where there can't be any. */
+  /** Starts listener threads, at least as many as are wanted now (0: as many as suit the machine). Rejects in mode `batch` where there can't be any. */
   async prepare(wanted: number): Promise<void> {
     const options = this.#options;
     if (options.mode === 'dgram') return;
-    const count = Math.min(MOST_THREADS, threadCount({ ...readCpuFacts(), wanted }));
+    const count = countOf(wanted);
     if (this.#isPrepared) {
-      await this.#threads?.resize(count);
+      const threads = this.#threads;
+      await threads?.resize(Math.max(count, threads.threads.length));
       return;
     }
     this.#isPrepared = true;
@@ -56,6 +57,12 @@ export class UdpListeners {
       if (options.mode === 'batch') throw error;
       log.warning(`UDP: one datagram a system call, because batches can't be had: ${(error as Error).message}`);
     }
+  }
+
+  /** Ends the threads that are more than these: after all that can fail. */
+  async settle(wanted: number): Promise<void> {
+    const threads = this.#threads;
+    await threads?.resize(Math.min(countOf(wanted), threads.threads.length));
   }
 
   async open(address: ListenAddress): Promise<Listener> {
@@ -85,3 +92,5 @@ export class UdpListeners {
     });
   }
 }
+
+const countOf = (wanted: number): number => Math.min(MOST_THREADS, threadCount({ ...readCpuFacts(), wanted }));

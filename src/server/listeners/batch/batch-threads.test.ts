@@ -76,7 +76,7 @@ describe('a listener thread that dies', () => {
       await until(() => batch.workers.length === 2 + deaths);
     }
     await batch.workers.at(-1)?.terminate();
-    await batch.listeners.prepare(1);
+    await batch.listeners.settle(1);
     expect(await batch.count('threads')).toBe(1);
     expect((await ask(batch, 'b.', 'A')).answer).toHaveLength(1);
   });
@@ -139,7 +139,7 @@ describe('listener threads', () => {
       const batch = await startBatch(hello, { host: '' });
       await ask(batch, 'a.', 'A');
       await batch.listeners.prepare(2);
-      await batch.listeners.prepare(1);
+      await batch.listeners.settle(1);
       await batch.close();
     };
     // The first round opens what stays: the event loop's own.

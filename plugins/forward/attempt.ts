@@ -2,7 +2,6 @@ import { FLAG, type Message } from '#dns/decode.ts';
 import { RCODE } from '#dns/registry/rcodes.ts';
 import { Answer, failure, type Next, type Query, type Reply } from '#plugin/index.ts';
 import type { ExchangeSink } from '#upstream/exchange.ts';
-import { isReplyTo } from '#upstream/reply-check.ts';
 import type { Forwarder } from './forwarder.ts';
 import { type OutgoingQuery, outgoingQuery } from './query-message.ts';
 import type { Site } from './upstream-set.ts';
@@ -43,9 +42,9 @@ export class Attempt implements ExchangeSink {
     this.#query = query;
     this.#next = next;
     this.#done = done;
-    this.#outgoing = outgoingQuery(query);
     this.#order = forwarder.order();
     this.#deadlineMs = forwarder.clock.monotonicMs() + forwarder.deadlineMs;
+    this.#outgoing = outgoingQuery(query, this.#deadlineMs);
     this.#maxConnects = forwarder.options.maxConnectAttempts ?? 2 * this.#order.length;
   }
 
@@ -69,11 +68,6 @@ export class Attempt implements ExchangeSink {
     if ((reply.flags & FLAG.TC) !== 0 && options.isUdpPreferred && !options.isTcpForced && !this.#isTcp) {
       this.#isTcp = true;
       this.#ask(site);
-      return;
-    }
-    if (!isReplyTo(this.#outgoing.question, reply)) {
-      this.#forwarder.noteWrongReply(reply, this.#outgoing.question);
-      this.#done(new Answer({ rcode: RCODE.FORMERR }));
       return;
     }
     if (options.failover.includes(reply.rcode) && ++this.#failovers < this.#order.length) {

@@ -8,6 +8,7 @@ import { recordsFromText, recordToText } from '#dns/record-text.ts';
 import { RCODE } from '#dns/registry/rcodes.ts';
 import { testQuery } from '#plugin/testing.ts';
 import { answerA, FakeUpstream, type Script, TLS_FILES } from '#test/fake-upstream.ts';
+import { MAX_IN_FLIGHT } from './in-flight.ts';
 import { BEHIND, type Running, runStanza } from './testing.ts';
 
 const closing: (() => unknown)[] = [];
@@ -95,13 +96,15 @@ describe('forward', () => {
     expect(fake.asked[0]?.message.questions[0]?.name).toBe(wireNameFromText('new.example.'));
   });
 
-  it('answers FORMERR where the reply is to another question', async () => {
+  it.each(['udp', 'tcp'] as const)('takes no reply to another question over %s, and counts it', async (transport) => {
     const fake = await serve((asked) =>
       asked.reply({ question: { name: wireNameFromText('evil.example.'), type: 1, class: 1 } }),
     );
-    const running = await run(`forward . ${fake.address}`);
-    expect(await running.ask('good.example.')).toMatchObject({ rcode: RCODE.FORMERR, answer: [], isBare: false });
-    expect(running.log.lines[0]).toMatch(/^debug plugin\/forward: Wrong reply for id: \d+, good\.example\. 1$/);
+    const running = await run(`forward . ${fake.address} {\nread_timeout 20ms\n}`);
+    const reply = await running.ask('good.example.', { transport });
+    expect(reply).toMatchObject({ rcode: RCODE.SERVFAIL, answer: [] });
+    const series = `cluster_dns_forward_ignored_replies_total{proto="${transport}",reason="question"`;
+    expect(await sample(running, series)).toBe('2');
   });
 
   it('sends what FROM does not match, or except takes out, to the next plugin, free to be repeated', async () => {
@@ -291,6 +294,32 @@ describe('limits and life', () => {
     expect(await sample(running, 'coredns_forward_max_concurrent_rejects_total')).toBe('1');
     fake.script = answerA;
     expect((await running.ask('d.example.')).rcode).toBe(RCODE.NOERROR);
+  });
+
+  it('refuses what is above the limit of the process without max_concurrent, whichever forward it is for', async () => {
+    const [fake, other] = [await serve(silent), await serve(silent)];
+    const running = await run(`forward a.example ${fake.address}\nforward . ${other.address}`);
+    const some = Array.from({ length: MAX_IN_FLIGHT }, (_, i) =>
+      running.ask(i % 2 === 0 ? 'a.example.' : 'b.example.'),
+    );
+    expect(await sample(running, 'cluster_dns_forward_in_flight')).toBe(String(MAX_IN_FLIGHT));
+    for (const name of ['a.example.', 'b.example.'])
+      expect(await running.ask(name)).toMatchObject({
+        rcode: RCODE.REFUSED,
+        error: { message: `concurrent queries exceeded maximum ${MAX_IN_FLIGHT}` },
+      });
+    expect(await sample(running, 'coredns_forward_max_concurrent_rejects_total')).toBe('2');
+    await running.stop();
+    await Promise.all(some);
+    expect(await sample(running, 'cluster_dns_forward_in_flight')).toBe('0');
+  });
+
+  it('max_concurrent 0 is no limit', async () => {
+    const fake = await serve(silent);
+    const running = await run(`forward . ${fake.address} {\nmax_concurrent 0\n}`);
+    const some = Array.from({ length: MAX_IN_FLIGHT + 1 }, () => running.ask('a.example.'));
+    await running.stop();
+    for (const { rcode } of await Promise.all(some)) expect(rcode).toBe(RCODE.SERVFAIL);
   });
 
   it('counts duration and pool use by upstream, protocol and RCODE', async () => {

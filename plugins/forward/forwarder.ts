@@ -1,12 +1,19 @@
-import type { Message, Question } from '#dns/decode.ts';
-import { isWithin, type Name, textFromName } from '#dns/name.ts';
+import { isWithin, type Name } from '#dns/name.ts';
 import { RCODE } from '#dns/registry/rcodes.ts';
-import type { Log } from '#log/log.ts';
-import { type Clock, failure, type Next, type Query, type Reply } from '#plugin/index.ts';
+import {
+  type Clock,
+  failure,
+  type Lease,
+  type Next,
+  type Query,
+  type Reply,
+  type SharedResources,
+} from '#plugin/index.ts';
 import { makePolicy, type Policy } from '#upstream/policy.ts';
 import { chooseLinks } from '#upstream/udp-batch.ts';
 import { type OpenLink, openDgramLink } from '#upstream/udp-link.ts';
 import { Attempt, NoHealthyError } from './attempt.ts';
+import { InFlight, MAX_IN_FLIGHT } from './in-flight.ts';
 import type { ForwardMetrics } from './metrics.ts';
 import type { ForwardOptions } from './options.ts';
 import { lateTargets, makeSites, resolveTargets, type Site } from './upstream-set.ts';
@@ -21,7 +28,7 @@ export interface ForwarderServices {
   readonly clock: Clock;
   readonly random: () => number;
   readonly metrics: ForwardMetrics;
-  readonly log: Log;
+  readonly shared: SharedResources;
   /** True where UDP is to be done without system calls of our own. */
   readonly isDgramOnly?: boolean;
 }
@@ -44,7 +51,8 @@ export class Forwarder {
   readonly following: Forwarder | null;
   readonly #times: ForwarderTimes;
   readonly #random: () => number;
-  readonly #log: Log;
+  readonly #shared: SharedResources;
+  #inFlight: Lease<InFlight> | null = null;
   readonly #policy: Policy;
   readonly #isDgramOnly: boolean;
   #openLink: OpenLink = openDgramLink;
@@ -66,7 +74,7 @@ export class Forwarder {
     this.deadlineMs = times.deadlineMs;
     this.#times = times;
     this.#random = services.random;
-    this.#log = services.log;
+    this.#shared = services.shared;
     this.#isDgramOnly = services.isDgramOnly ?? false;
     this.#policy = makePolicy(options.policy, services.random);
   }
@@ -78,6 +86,7 @@ export class Forwarder {
 
   /** Resolves host names and makes the upstreams; sockets come with the first query. */
   async start(): Promise<void> {
+    this.#inFlight = this.#shared.claim('forward/in-flight', () => new InFlight(this.metrics.inFlight));
     if (!this.#isDgramOnly) this.#openLink = await chooseLinks();
     const targets = await resolveTargets(this.options, this.clock);
     if (targets.length === 0 && !this.#mayComeLate()) throw new Error('no valid upstream addresses found');
@@ -95,15 +104,17 @@ export class Forwarder {
         };
       });
     for (const { upstream } of this.#sites) upstream.close();
+    await this.#inFlight?.release();
   }
 
   handle(query: Query, next: Next): Reply | Promise<Reply> {
     if (!this.matches(query.name)) return this.following === null ? next(query) : this.following.handle(query, next);
     query.provenance.forbid();
-    const { maxConcurrent, maxConcurrentText } = this.options;
-    if (maxConcurrent > 0 && this.#active >= maxConcurrent) {
+    const { value: inFlight } = this.#inFlight as Lease<InFlight>;
+    const exceeded = this.#exceeded(inFlight);
+    if (exceeded !== null) {
       this.metrics.rejected.value++;
-      return failure(RCODE.REFUSED, new Error(`concurrent queries exceeded maximum ${maxConcurrentText}`));
+      return failure(RCODE.REFUSED, new Error(`concurrent queries exceeded maximum ${exceeded}`));
     }
     if (this.#sites.length === 0 && !this.#lookAgain())
       return this.following === null
@@ -112,12 +123,21 @@ export class Forwarder {
     return new Promise((resolve) => {
       const attempt = new Attempt(this, query, next, (reply) => {
         this.#active--;
+        inFlight.count--;
         resolve(reply);
         if (this.#active === 0) this.#drained?.();
       });
       this.#active++;
+      inFlight.count++;
       attempt.run();
     });
+  }
+
+  /** The limit that one more query would break, as it is to be told; else null. */
+  #exceeded(inFlight: InFlight): string | null {
+    const { maxConcurrent, maxConcurrentText } = this.options;
+    if (maxConcurrentText === '') return inFlight.isFull ? String(MAX_IN_FLIGHT) : null;
+    return maxConcurrent > 0 && this.#active >= maxConcurrent ? maxConcurrentText : null;
   }
 
   /** Within FROM, and not within a name of `except`; FROM itself is never excepted. */
@@ -137,10 +157,6 @@ export class Forwarder {
   /** Any upstream, each as likely. */
   anySite(): Site | null {
     return this.#sites[Math.floor(this.#random() * this.#sites.length)] ?? null;
-  }
-
-  noteWrongReply(reply: Message, question: Question): void {
-    this.#log.debug(`Wrong reply for id: ${reply.id}, ${textFromName(question.name)} ${question.type}`);
   }
 
   #make(targets: Parameters<typeof makeSites>[0]): void {

@@ -18,7 +18,7 @@ export default definePlugin({
       clock: services.clock,
       random: services.random,
       metrics: new ForwardMetrics(services.metrics),
-      log: services.log.plugin('forward'),
+      shared: services.shared,
       isDgramOnly: services.isDgramOnly ?? false,
     };
     const forwarders: Forwarder[] = [];

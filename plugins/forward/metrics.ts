@@ -1,5 +1,5 @@
 import { TIME_BUCKETS } from '#metrics/buckets.ts';
-import type { Counter, Histogram } from '#metrics/families.ts';
+import type { Counter, Gauge, Histogram } from '#metrics/families.ts';
 import type { Metrics } from '#metrics/metrics.ts';
 import type { PoolCounters } from '#upstream/exchange-udp.ts';
 import { rcodeLabel, type UpstreamMetrics } from '#upstream/upstream.ts';
@@ -13,7 +13,16 @@ const families = (metrics: Metrics) => ({
   }),
   rejected: metrics.counter({
     name: 'coredns_forward_max_concurrent_rejects_total',
-    help: 'Queries refused because max_concurrent were on their way.',
+    help: 'Queries refused because too many were on their way.',
+  }),
+  inFlight: metrics.gauge({
+    name: 'cluster_dns_forward_in_flight',
+    help: 'Queries that wait for upstreams, of all forwards.',
+  }),
+  ignored: metrics.counter({
+    name: 'cluster_dns_forward_ignored_replies_total',
+    help: 'Messages from an upstream that were not taken for a reply.',
+    labels: ['to', 'proto', 'reason'],
   }),
   duration: metrics.histogram({
     name: 'coredns_proxy_request_duration_seconds',
@@ -43,16 +52,18 @@ export class ForwardMetrics {
   readonly #families: ReturnType<typeof families>;
   readonly healthCheckBroken: Counter;
   readonly rejected: Counter;
+  readonly inFlight: Gauge;
 
   constructor(metrics: Metrics) {
     this.#families = families(metrics);
     this.healthCheckBroken = this.#families.healthCheckBroken.at();
     this.rejected = this.#families.rejected.at();
+    this.inFlight = this.#families.inFlight.at();
   }
 
   /** The counters of one upstream. */
   upstream(to: string): UpstreamMetrics {
-    const { hits, misses, healthCheckFailures } = this.#families;
+    const { hits, misses, ignored, healthCheckFailures } = this.#families;
     return {
       pool: (protocol): PoolCounters => {
         let hit: Counter | null = null;
@@ -66,6 +77,7 @@ export class ForwardMetrics {
             missed ??= misses.at(PROXY_NAME, to, protocol);
             missed.value++;
           },
+          ignored: (reason) => ignored.at(to, protocol, reason).add(),
         };
       },
       healthCheckFailed: () => healthCheckFailures.at(PROXY_NAME, to).add(),

@@ -34,7 +34,7 @@ export interface ForwardOptions {
   isHealthCheckRecursive: boolean;
   /** 0 for no limit. */
   maxConcurrent: number;
-  /** As it was written, for the message. */
+  /** As it was written, for the message; '' where it was not. */
   maxConcurrentText: string;
   /** Null where no `tls` line is given. */
   secureContext: SecureContext | null;

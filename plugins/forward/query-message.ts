@@ -13,6 +13,8 @@ export interface OutgoingQuery {
   readonly question: Question;
   /** Largest UDP reply that the client can take. */
   readonly maxUdpOctets: number;
+  /** Monotonic ms after which no connection is to be waited for. */
+  readonly giveUpAtMs: number;
 }
 
 /** The question in the spelling it came in, unless a layer before put another name in its place. */
@@ -24,7 +26,7 @@ const questionOf = (query: Query): Question => {
 };
 
 /** The query as the client sent it: RD, CD, AD and the OPT with its options stay, and it gets a message of its own. */
-export const outgoingQuery = (query: Query): OutgoingQuery => {
+export const outgoingQuery = (query: Query, giveUpAtMs: number): OutgoingQuery => {
   const { request } = query;
   const { edns } = request;
   const question = questionOf(query);
@@ -46,5 +48,5 @@ export const outgoingQuery = (query: Query): OutgoingQuery => {
     MAX_MESSAGE_OCTETS,
   );
   const maxUdpOctets = query.transport === 'udp' ? Math.max(MIN_UDP_OCTETS, edns?.udpSize ?? 0) : MAX_MESSAGE_OCTETS;
-  return { message, question, maxUdpOctets };
+  return { message, question, maxUdpOctets, giveUpAtMs };
 };

@@ -37,7 +37,7 @@ const askServers =
   };
 
 const NO_METRICS = {
-  pool: () => ({ hit: () => undefined, missed: () => undefined }),
+  pool: () => ({ hit: () => undefined, missed: () => undefined, ignored: () => undefined }),
   healthCheckFailed: () => undefined,
 };
 

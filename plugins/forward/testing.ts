@@ -1,6 +1,5 @@
 import { parseCorefile } from '#corefile/parser.ts';
 import { Faults } from '#corefile/tree.ts';
-import { Log } from '#log/log.ts';
 import { Metrics } from '#metrics/metrics.ts';
 import { Answer, type Clock, failure, type Next, type Query, type Reply } from '#plugin/index.ts';
 import { RecordingSink, type TestQueryOptions, testQuery, testServices } from '#plugin/testing.ts';
@@ -55,7 +54,7 @@ export const runStanza = async (
     clock: options.clock ?? services.clock,
     random: options.random ?? Math.random,
     metrics: new ForwardMetrics(metrics),
-    log: new Log(log).plugin('forward'),
+    shared: services.shared,
   };
   const forwarders: Forwarder[] = [];
   for (const one of parsed.options.reverse())

@@ -2,7 +2,7 @@ import type { SecureContext } from 'node:tls';
 import type { Clock } from '#upstream/clock.ts';
 import { endpointText } from '#upstream/endpoint.ts';
 import type { OpenLink } from '#upstream/udp-link.ts';
-import { Upstream, type UpstreamOptions } from '#upstream/upstream.ts';
+import { DEFAULT_UPSTREAM_OPTIONS, Upstream, type UpstreamOptions } from '#upstream/upstream.ts';
 import type { Durations, ForwardMetrics } from './metrics.ts';
 import type { ForwardOptions } from './options.ts';
 import { hostResolver, type ResolveHost } from './resolve-host.ts';
@@ -97,6 +97,7 @@ const upstreamOptions = (options: ForwardOptions, probeTimeoutMs: number): Upstr
   maxAgeMs: options.maxAgeMs,
   maxIdleConnections: options.maxIdleConnections,
   readTimeoutMs: options.readTimeoutMs,
+  maxConnections: DEFAULT_UPSTREAM_OPTIONS.maxConnections,
   health: {
     intervalMs: options.healthCheckMs,
     timeoutMs: probeTimeoutMs,

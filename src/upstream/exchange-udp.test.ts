@@ -4,7 +4,7 @@ import { recordsFromText } from '#dns/record-text.ts';
 import { answerA, FakeUpstream, type Script } from '#test/fake-upstream.ts';
 import { UDP_SOCKETS } from './exchange-udp.ts';
 import { isReplyTo } from './reply-check.ts';
-import { ask, CountingMetrics, questionFor, testUpstream, UDP_LINKS } from './testing.ts';
+import { ask, askedFor, CountingMetrics, questionFor, testUpstream, UDP_LINKS } from './testing.ts';
 import type { Upstream } from './upstream.ts';
 
 const closing: (() => unknown)[] = [];
@@ -54,9 +54,30 @@ describe.each(UDP_LINKS)('UDP by %s', (_, openLink) => {
     expect([...((await ask(upstream, 'a.example.')).answer[0]?.rdata ?? [])]).toEqual([192, 0, 2, 1]);
   });
 
-  it('hands a reply to another question on as it is, for the asker to refuse', async () => {
-    const upstream = towards(await serve((asked) => asked.reply({ question: questionFor('evil.example.') })));
-    expect(isReplyTo(questionFor('good.example.'), await ask(upstream, 'good.example.'))).toBe(false);
+  it('passes over what is to another question, or no reply, and takes the right one after it', async () => {
+    const metrics = new CountingMetrics();
+    const evil = recordsFromText('@ 1 IN A 203.0.113.66');
+    const upstream = towards(
+      await serve((asked) => {
+        asked.reply({ question: questionFor('evil.example.'), answer: evil });
+        asked.reply({ question: null, answer: evil });
+        const noReply = asked.encode({ answer: evil });
+        noReply[2] = (noReply[2] as number) & 0x7f;
+        asked.send(noReply);
+        const otherOpcode = asked.encode({ answer: evil });
+        otherOpcode[2] = (otherOpcode[2] as number) | 0x20;
+        asked.send(otherOpcode);
+        answerA(asked);
+      }),
+      { metrics },
+    );
+    expect([...((await ask(upstream, 'good.example.')).answer[0]?.rdata ?? [])]).toEqual([192, 0, 2, 1]);
+    expect(metrics.ignored).toEqual({ id: 0, question: 4, format: 0 });
+  });
+
+  it('takes an error that came without a question', async () => {
+    const upstream = towards(await serve((asked) => asked.reply({ question: null, rcode: 5 })));
+    expect((await ask(upstream, 'a.example.')).rcode).toBe(5);
   });
 
   it('never hears a datagram from another port than the one it asked', async () => {
@@ -86,7 +107,7 @@ describe.each(UDP_LINKS)('UDP by %s', (_, openLink) => {
     await expect(ask(upstream, 'late.example.')).rejects.toThrow('i/o timeout');
     held[0]?.();
     const reply = await ask(upstream, 'next.example.');
-    expect(isReplyTo(questionFor('next.example.'), reply)).toBe(true);
+    expect(isReplyTo(askedFor('next.example.'), reply)).toBe(true);
   });
 
   it('says who did not answer whom, in the words of Go', async () => {
@@ -111,7 +132,7 @@ describe.each(UDP_LINKS)('UDP by %s', (_, openLink) => {
     const reply = await ask(upstream, 'big.example.', { maxUdpOctets: 512 });
     expect(reply.answer).toEqual([]);
     expect(reply.flags & FLAG.TC).toBe(FLAG.TC);
-    expect(isReplyTo(questionFor('big.example.'), reply)).toBe(true);
+    expect(isReplyTo(askedFor('big.example.'), reply)).toBe(true);
     expect((await ask(upstream, 'big.example.', { maxUdpOctets: 4096 })).answer).toHaveLength(60);
   });
 
@@ -135,7 +156,7 @@ describe.each(UDP_LINKS)('UDP by %s', (_, openLink) => {
     const upstream = towards(fake);
     const names = Array.from({ length: 200 }, (_, i) => `n${i}.example.`);
     const replies = await Promise.all(names.map((name) => ask(upstream, name)));
-    expect(replies.every((reply, i) => isReplyTo(questionFor(names[i] as string), reply))).toBe(true);
+    expect(replies.every((reply, i) => isReplyTo(askedFor(names[i] as string), reply))).toBe(true);
   });
 
   it('spreads queries evenly over 16 ports, and IDs over all values', async () => {

@@ -1,9 +1,10 @@
+import { HEADER_OCTETS } from '#dns/decode.ts';
 import type { Clock } from './clock.ts';
 import type { DeadlineList } from './deadline-list.ts';
 import { type Endpoint, endpointText } from './endpoint.ts';
 import type { Exchange, ExchangeOwner } from './exchange.ts';
 import { randomId } from './random-id.ts';
-import { readUdpReply } from './reply-check.ts';
+import { isReplyTo, readUdpReply } from './reply-check.ts';
 import { type OpenLink, openDgramLink, type UdpLink } from './udp-link.ts';
 import { reasonOf, UpstreamError } from './upstream-error.ts';
 
@@ -21,11 +22,15 @@ export interface UdpLimits {
   readonly queries: number;
 }
 
-/** Told of each use of a pool: an open socket or connection was there, or had to be made. */
+/** Told of each use of a pool: an open socket or connection was there, or had to be made; and of what came that is nobody's reply. */
 export interface PoolCounters {
   hit(): void;
   missed(): void;
+  ignored(reason: IgnoredReason): void;
 }
+
+/** What a message from an upstream's address was not taken for: no query waits with this ID, it is to another question, it is no message. */
+export type IgnoredReason = 'id' | 'question' | 'format';
 
 /**
  * Asks one upstream over UDP. Each query goes out through a randomly chosen one of 16 connected sockets, each on a port that the
@@ -95,6 +100,7 @@ export class UdpExchanger {
     const made: UdpSocket = new UdpSocket(this.#endpoint, this.#deadlines, now, {
       openLink: this.#openLink,
       lifetimeMs: this.#limits.lifetimeMs,
+      counters: this.#counters,
       events: {
         retired: () => {
           if (this.#sockets[slot] === made) this.#sockets[slot] = null;
@@ -123,6 +129,7 @@ class UdpSocket implements ExchangeOwner {
   readonly #endpoint: Endpoint;
   readonly #deadlines: DeadlineList;
   readonly #events: SocketEvents;
+  readonly #counters: PoolCounters;
   readonly #inFlight = new Map<number, Exchange>();
   #lifetime: NodeJS.Timeout | null = null;
   /** Why it could not be opened, or broke. */
@@ -136,11 +143,17 @@ class UdpSocket implements ExchangeOwner {
     endpoint: Endpoint,
     deadlines: DeadlineList,
     now: number,
-    options: { readonly openLink: OpenLink; readonly lifetimeMs: number; readonly events: SocketEvents },
+    options: {
+      readonly openLink: OpenLink;
+      readonly lifetimeMs: number;
+      readonly counters: PoolCounters;
+      readonly events: SocketEvents;
+    },
   ) {
     this.#endpoint = endpoint;
     this.#deadlines = deadlines;
     this.#events = options.events;
+    this.#counters = options.counters;
     this.usedAtMs = now;
     this.#link = options.openLink(endpoint, {
       message: (bytes) => this.#message(bytes),
@@ -202,14 +215,18 @@ class UdpSocket implements ExchangeOwner {
     this.retire();
   }
 
+  /** Takes a reply. What is none is passed over, since the right one may be on its way: a guess must not end the wait. RFC 5452, section 9.1. */
   #message(bytes: Buffer): void {
-    if (bytes.length < 12) return;
-    const exchange = this.#inFlight.get(((bytes[0] as number) << 8) | (bytes[1] as number));
-    if (exchange === undefined) return;
-    const reply = readUdpReply(bytes, exchange.maxUdpOctets);
-    if (reply === null) return;
-    this.#end(exchange);
-    exchange.sink.replied(reply);
+    const isWhole = bytes.length >= HEADER_OCTETS;
+    const exchange = isWhole ? this.#inFlight.get(((bytes[0] as number) << 8) | (bytes[1] as number)) : undefined;
+    const reply = exchange === undefined ? null : readUdpReply(bytes, exchange.maxUdpOctets);
+    if (exchange === undefined) this.#counters.ignored(isWhole ? 'id' : 'format');
+    else if (reply === null) this.#counters.ignored('format');
+    else if (!isReplyTo(exchange, reply)) this.#counters.ignored('question');
+    else {
+      this.#end(exchange);
+      exchange.sink.replied(reply);
+    }
   }
 
   #end(exchange: Exchange): void {

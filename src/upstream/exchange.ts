@@ -3,7 +3,7 @@ import type { Timed } from './deadline-list.ts';
 
 /** Who asked. Exactly one of the two is called, once, and never before the call that began the exchange has returned. */
 export interface ExchangeSink {
-  /** A message came whose ID is right. Whether it answers the question is for the asker to see (`isReplyTo`). */
+  /** A reply to the question came, or an error without a question. */
   replied(reply: Message): void;
   failed(error: Error): void;
 }
@@ -21,17 +21,30 @@ export class Exchange implements Timed {
   /** Largest UDP reply that is taken whole: what the client can take. */
   readonly maxUdpOctets: number;
   readonly sink: ExchangeSink;
+  /** Monotonic ms after which no connection is to be waited for. */
+  readonly giveUpAtMs: number;
   id = 0;
   owner: ExchangeOwner | null = null;
   deadlineMs = 0;
   previous: Timed | null = null;
   next: Timed | null = null;
 
-  constructor(message: Buffer, question: Question, maxUdpOctets: number, sink: ExchangeSink) {
+  constructor(
+    message: Buffer,
+    question: Question,
+    maxUdpOctets: number,
+    sink: ExchangeSink,
+    giveUpAtMs = Number.POSITIVE_INFINITY,
+  ) {
     this.message = message;
     this.question = question;
     this.maxUdpOctets = maxUdpOctets;
     this.sink = sink;
+    this.giveUpAtMs = giveUpAtMs;
+  }
+
+  get opcode(): number {
+    return ((this.message[2] as number) >> 3) & 15;
   }
 
   setId(id: number): void {

@@ -15,7 +15,7 @@ import { tlsDialer } from './exchange-tls.ts';
 import { UdpExchanger } from './exchange-udp.ts';
 import type { Probe } from './health.ts';
 
-const NO_COUNTERS = { hit: () => undefined, missed: () => undefined };
+const NO_COUNTERS = { hit: () => undefined, missed: () => undefined, ignored: () => undefined };
 /** Nothing a probe opens is used again. */
 const UDP_LIMITS = { lifetimeMs: 10_000, expireMs: 0, queries: 1 };
 const STREAM_LIMITS = { expireMs: 0, maxAgeMs: 0, maxIdle: 0 };

@@ -6,7 +6,7 @@ import { wireNameFromText } from '#dns/name.ts';
 import { recordsFromText } from '#dns/record-text.ts';
 import { isReplyTo, readUdpReply } from './reply-check.ts';
 import { parseResolvConf } from './resolv-conf.ts';
-import { questionFor } from './testing.ts';
+import { askedFor, questionFor } from './testing.ts';
 
 const reply = (name = 'a.example.'): Buffer =>
   encodeMessage(
@@ -25,7 +25,8 @@ const reply = (name = 'a.example.'): Buffer =>
   );
 
 describe('isReplyTo', () => {
-  const asked = questionFor('a.example.');
+  const asked = askedFor('a.example.');
+  const { question } = asked;
   const good = decodeMessage(reply()) as Message;
 
   it('takes the question back in any case', () => {
@@ -33,12 +34,23 @@ describe('isReplyTo', () => {
     expect(isReplyTo(asked, decodeMessage(reply('A.eXAMPLE.')) as Message)).toBe(true);
   });
 
+  it('takes an error without a question, as of a server that did not understand it', () => {
+    for (const rcode of [1, 2, 4, 5, 16]) {
+      const error = { ...good, questions: [], answer: [], rcode };
+      expect(isReplyTo(asked, error)).toBe(true);
+      expect(isReplyTo(asked, { ...error, flags: 0 })).toBe(false);
+    }
+  });
+
   it.each([
-    ['another name', { ...good, questions: [{ ...asked, name: wireNameFromText('b.example.') }] }],
-    ['another type', { ...good, questions: [{ ...asked, type: 28 }] }],
-    ['another class', { ...good, questions: [{ ...asked, class: 3 }] }],
+    ['another name', { ...good, questions: [{ ...question, name: wireNameFromText('b.example.') }] }],
+    ['another type', { ...good, questions: [{ ...question, type: 28 }] }],
+    ['another class', { ...good, questions: [{ ...question, class: 3 }] }],
     ['no question', { ...good, questions: [] }],
-    ['two questions', { ...good, questions: [asked, asked] }],
+    ['two questions', { ...good, questions: [question, question] }],
+    ['another opcode', { ...good, opcode: 4 }],
+    ['NXDOMAIN without a question', { ...good, questions: [], answer: [], rcode: 3 }],
+    ['an error without a question that has records', { ...good, questions: [], rcode: 1 }],
     ['QR clear', { ...good, flags: 0 }],
   ])('refuses %s', (_, message) => expect(isReplyTo(asked, message)).toBe(false));
 });
@@ -59,7 +71,7 @@ describe('readUdpReply', () => {
     for (let length = questionEnd; length < whole.length; length++) {
       const read = readUdpReply(whole.subarray(0, length), 512);
       expect([read?.answer.length, (read?.flags ?? 0) & FLAG.TC]).toEqual([0, FLAG.TC]);
-      expect(read !== null && isReplyTo(questionFor('a.example.'), read)).toBe(true);
+      expect(read !== null && isReplyTo(askedFor('a.example.'), read)).toBe(true);
     }
   });
 });

@@ -1,20 +1,33 @@
 import { decodeMessage, FLAG, HEADER_OCTETS, type Message, type Question, WireFault, WireReader } from '#dns/decode.ts';
 import { foldName } from '#dns/name.ts';
+import { RCODE } from '#dns/registry/rcodes.ts';
 
 const CUT_SHORT = /runs past|is cut short/;
 
-/** True where a message is a reply to this question: QR set and the same name (in any case), type and class. CoreDNS: `Request.Match`. */
-export const isReplyTo = (question: Question, reply: Message): boolean => {
+/** What a query is recognised by in its reply, beside the ID. */
+export interface Asked {
+  readonly question: Question;
+  readonly opcode: number;
+}
+
+/**
+ * True where a message is a reply to this query: QR set, the same opcode, and the same name (in any case), type and class. A server that
+ * does not understand a query may leave the question out of its error.
+ */
+export const isReplyTo = ({ question, opcode }: Asked, reply: Message): boolean => {
+  if ((reply.flags & FLAG.QR) === 0 || reply.opcode !== opcode) return false;
   const [echoed] = reply.questions;
+  if (echoed === undefined) return isBareError(reply);
   return (
-    echoed !== undefined &&
     reply.questions.length === 1 &&
-    (reply.flags & FLAG.QR) !== 0 &&
     echoed.type === question.type &&
     echoed.class === question.class &&
     (echoed.name === question.name || foldName(echoed.name) === foldName(question.name))
   );
 };
+
+const isBareError = ({ rcode, answer, authority }: Message): boolean =>
+  rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN && answer.length === 0 && authority.length === 0;
 
 /** The header and question of a message with nothing in it and TC set. CoreDNS: `truncateResponse`. */
 const emptied = (bytes: Buffer): Message => {

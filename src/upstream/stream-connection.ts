@@ -2,7 +2,9 @@ import type { Socket } from 'node:net';
 import { joinHostPort } from '#dns/address.ts';
 import { decodeMessage, WireFault } from '#dns/decode.ts';
 import type { Exchange, ExchangeOwner } from './exchange.ts';
+import type { IgnoredReason } from './exchange-udp.ts';
 import { randomId } from './random-id.ts';
+import { isReplyTo } from './reply-check.ts';
 import { reasonOf, UpstreamError } from './upstream-error.ts';
 
 /** What a connection tells the pool that it belongs to. */
@@ -11,6 +13,8 @@ export interface ConnectionEvents {
   released(connection: StreamConnection): void;
   /** The connection is gone. */
   closed(connection: StreamConnection): void;
+  /** A message came that is nobody's reply. */
+  ignored(reason: IgnoredReason): void;
   /** The peer closed a connection that had been used before, without a word about this exchange: it is worth another try. */
   lost(exchange: Exchange): void;
 }
@@ -104,13 +108,20 @@ export class StreamConnection implements ExchangeOwner {
       this.close();
       return;
     }
-    if (bytes.length >= 2 && bytes.readUInt16BE(0) !== exchange.id) return;
+    if (bytes.length >= 2 && bytes.readUInt16BE(0) !== exchange.id) {
+      this.#events.ignored('id');
+      return;
+    }
     const reply = decodeMessage(bytes);
     this.#current = null;
     exchange.owner = null;
-    if (reply instanceof WireFault) {
+    // Nobody can come between here, so the peer is confused, and what it says next may be as wrong.
+    if (reply instanceof WireFault || !isReplyTo(exchange, reply)) {
+      const isFault = reply instanceof WireFault;
+      this.#events.ignored(isFault ? 'format' : 'question');
       this.close();
-      exchange.sink.failed(new UpstreamError('upstream-io', `dns: bad reply: ${reply.reason}`, this.#remote));
+      const reason = isFault ? reply.reason : 'it is to another question';
+      exchange.sink.failed(new UpstreamError('upstream-io', `dns: bad reply: ${reason}`, this.#remote));
       return;
     }
     this.#events.released(this);

@@ -4,7 +4,9 @@ import { CLASS } from '#dns/registry/classes.ts';
 import { RR_TYPE } from '#dns/registry/rr-types.ts';
 import { loadLibc } from '#libc/libc.ts';
 import type { TlsSettings } from './endpoint.ts';
+import type { IgnoredReason } from './exchange-udp.ts';
 import { plainQuery } from './probe.ts';
+import type { Asked } from './reply-check.ts';
 import { UdpBatch } from './udp-batch.ts';
 import { type OpenLink, openDgramLink } from './udp-link.ts';
 import { DEFAULT_UPSTREAM_OPTIONS, Upstream, type UpstreamMetrics, type UpstreamOptions } from './upstream.ts';
@@ -19,6 +21,7 @@ export const UDP_LINKS: readonly (readonly [string, OpenLink])[] = [
 export class CountingMetrics implements UpstreamMetrics {
   readonly hits = { udp: 0, tcp: 0, 'tcp-tls': 0 };
   readonly misses = { udp: 0, tcp: 0, 'tcp-tls': 0 };
+  readonly ignored = { id: 0, question: 0, format: 0 };
   failedChecks = 0;
   pool(protocol: 'udp' | 'tcp' | 'tcp-tls') {
     return {
@@ -27,6 +30,9 @@ export class CountingMetrics implements UpstreamMetrics {
       },
       missed: () => {
         this.misses[protocol]++;
+      },
+      ignored: (reason: IgnoredReason) => {
+        this.ignored[reason]++;
       },
     };
   }
@@ -60,6 +66,9 @@ export const questionFor = (name: string): Question => ({
   type: RR_TYPE.A,
   class: CLASS.IN,
 });
+
+/** What a query for `name` A IN is recognised by. */
+export const askedFor = (name: string): Asked => ({ question: questionFor(name), opcode: 0 });
 
 /** Asks and waits. */
 export const ask = (

@@ -26,6 +26,8 @@ const MOST_SENT = 64;
 const MOST_RECEIVED = 16;
 /** Room for the largest datagram. Of a slot only the pages that are written to take memory. */
 const SLOT_OCTETS = 65_536;
+/** System calls that read one socket in a turn: an upstream that floods us must not keep us from all else. */
+const MOST_READS = 16;
 /** How long a socket waits whose send buffer is full. */
 const FULL_PAUSE_MS = 1;
 
@@ -108,7 +110,7 @@ export class UdpBatch {
   /** A reply may make its link close, and the link's number may be another's then. */
   #receive(link: BatchLink): void {
     const headers = this.#receiving;
-    while (!link.isClosed) {
+    for (let reads = 0; reads < MOST_READS && !link.isClosed; reads++) {
       const count = this.#libc.recvmmsg(link.fd, headers.address, MOST_RECEIVED, MSG_DONTWAIT, 0);
       if (count < 0) {
         const errno = this.#libc.errno();
@@ -269,10 +271,15 @@ const watch = (libc: Libc, fd: number, { host }: Endpoint): Socket => {
   }
 };
 
+/** The process's: a turn's links are polled together, whoever they belong to, and its memory is needed once. */
+let shared: UdpBatch | null = null;
+
 /** The way to open links here: by batches where the system calls can be had, else by dgram. */
 export const chooseLinks = async (): Promise<OpenLink> => {
   try {
-    return new UdpBatch(await loadLibc()).open;
+    const libc = await loadLibc();
+    shared ??= new UdpBatch(libc);
+    return shared.open;
   } catch (error) {
     if (error instanceof NoLibc) return openDgramLink;
     throw error;

@@ -5,7 +5,7 @@ import type { Clock } from './clock.ts';
 import { DeadlineList } from './deadline-list.ts';
 import { type Endpoint, endpointText } from './endpoint.ts';
 import { Exchange, type ExchangeSink } from './exchange.ts';
-import { StreamExchanger, tcpDialer } from './exchange-tcp.ts';
+import { MAX_CONNECTIONS, StreamExchanger, tcpDialer } from './exchange-tcp.ts';
 import { tlsDialer } from './exchange-tls.ts';
 import { type PoolCounters, SOCKET_LIFETIME_MS, SOCKET_QUERIES, UdpExchanger } from './exchange-udp.ts';
 import { Health } from './health.ts';
@@ -18,6 +18,8 @@ export interface UpstreamOptions {
   readonly maxAgeMs: number;
   readonly maxIdleConnections: number;
   readonly readTimeoutMs: number;
+  /** TCP or TLS connections to one upstream. */
+  readonly maxConnections: number;
   readonly health: {
     readonly intervalMs: number;
     readonly timeoutMs: number;
@@ -32,12 +34,13 @@ export const DEFAULT_UPSTREAM_OPTIONS: UpstreamOptions = {
   maxAgeMs: 0,
   maxIdleConnections: 0,
   readTimeoutMs: 2000,
+  maxConnections: MAX_CONNECTIONS,
   health: { intervalMs: 500, timeoutMs: 1000, domain: '\0' as Name, isRecursionDesired: true, isTcp: false },
 };
 
 /** What is counted of one upstream. */
 export interface UpstreamMetrics {
-  /** Pool hits and misses of one protocol (CoreDNS's label `proto`). */
+  /** Pool hits and misses of one protocol (CoreDNS's label `proto`), and what came over it that is nobody's reply. */
   pool(protocol: 'udp' | 'tcp' | 'tcp-tls'): PoolCounters;
   healthCheckFailed(): void;
 }
@@ -80,6 +83,7 @@ export class Upstream {
       ...shared,
       limits: { expireMs, maxAgeMs, maxIdle },
       counters: metrics.pool(this.#isTls ? 'tcp-tls' : 'tcp'),
+      maxConnections: options.maxConnections,
     });
     const probe = dnsProbe(endpoint, health, clock);
     this.health = new Health(probe, health.intervalMs, () => metrics.healthCheckFailed());
@@ -87,14 +91,19 @@ export class Upstream {
 
   /**
    * Sends a query (a whole message; its ID is chosen here) and tells `sink` how it went. Over TLS `isTcp` makes no difference.
-   * `maxUdpOctets`: a larger UDP reply comes out empty with TC.
+   * `maxUdpOctets`: a larger UDP reply comes out empty with TC. `giveUpAtMs`: no connection is waited for after this.
    */
   ask(
-    query: { readonly message: Buffer; readonly question: Question; readonly maxUdpOctets: number },
+    query: {
+      readonly message: Buffer;
+      readonly question: Question;
+      readonly maxUdpOctets: number;
+      readonly giveUpAtMs?: number;
+    },
     isTcp: boolean,
     sink: ExchangeSink,
   ): void {
-    const exchange = new Exchange(query.message, query.question, query.maxUdpOctets, sink);
+    const exchange = new Exchange(query.message, query.question, query.maxUdpOctets, sink, query.giveUpAtMs);
     if (isTcp || this.#isTls) this.#stream.send(exchange);
     else this.#udp.send(exchange);
   }

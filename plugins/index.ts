@@ -1,5 +1,6 @@
 import type { PluginDefinition, UnbuiltPlugin } from '#plugin/index.ts';
 import bind from './bind/index.ts';
+import bufsize from './bufsize/index.ts';
 import cache from './cache/index.ts';
 import debug from './debug/index.ts';
 import errors from './errors/index.ts';
@@ -41,7 +42,7 @@ export const PLUGINS: readonly (PluginDefinition | UnbuiltPlugin)[] = [
   multisocket,
   reload,
   unbuilt('nsid', REMOVE),
-  unbuilt('bufsize', REMOVE),
+  bufsize,
   bind,
   debug,
   unbuilt('trace', REMOVE),

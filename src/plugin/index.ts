@@ -38,7 +38,7 @@ export {
 } from './define.ts';
 export { Generations } from './generations.ts';
 export { isCurrent, Provenance, type RepeatedQuery, type RepeatedTally } from './provenance.ts';
-export { type Peer, Query, type Request, type ServerHandle, type Transport } from './query.ts';
+export { ANY_UDP_SIZE, type Peer, Query, type Request, type ServerHandle, type Transport } from './query.ts';
 export { Answer, DROP, type Drop, failure, type Reply, type Transfer } from './reply.ts';
 export { type Clock, type Services, systemClock } from './services.ts';
 export { type Lease, SharedResources } from './shared.ts';

@@ -3,6 +3,9 @@ import type { Name, WireName } from '#dns/name.ts';
 import type { Provenance } from './provenance.ts';
 import type { Reply } from './reply.ts';
 
+/** No limit: the largest number that the field holds. */
+export const ANY_UDP_SIZE = 65_535;
+
 export type Transport = 'udp' | 'tcp' | 'tls';
 
 /** Who asks, and which of our addresses was asked. Addresses in text form; ports are 0 for an internal look-up. */
@@ -50,7 +53,7 @@ export interface QueryFields {
  * at `request` for what the client really sent.
  */
 export class Query {
-  readonly request: Request;
+  #request: Request;
   readonly peer: Peer;
   readonly transport: Transport;
   readonly server: ServerHandle;
@@ -67,6 +70,8 @@ export class Query {
   view = '';
   /** How many internal look-ups deep: 0 for a client's query. */
   readonly depth: number;
+  /** What `limitUdpSize` was told. */
+  udpSizeLimit = ANY_UDP_SIZE;
 
   constructor(
     origin: Pick<Query, 'request' | 'peer' | 'transport' | 'server' | 'provenance' | 'receivedAtMs'>,
@@ -78,7 +83,7 @@ export class Query {
       readonly depth: number;
     },
   ) {
-    this.request = origin.request;
+    this.#request = origin.request;
     this.peer = origin.peer;
     this.transport = origin.transport;
     this.server = origin.server;
@@ -89,6 +94,22 @@ export class Query {
     this.class = question.class;
     this.zone = question.zone;
     this.depth = question.depth;
+  }
+
+  /** What the client sent, and what `limitUdpSize` has made of it. */
+  get request(): Request {
+    return this.#request;
+  }
+
+  /**
+   * Takes the UDP size that the client says it takes down to this one at the most, for all further layers and for the reply. To be
+   * called on the very query that a layer was given: a copy's size is nothing to the reply.
+   */
+  limitUdpSize(octets: number): void {
+    this.udpSizeLimit = Math.min(this.udpSizeLimit, octets);
+    const { edns } = this.#request;
+    if (edns !== null && edns.udpSize > octets)
+      this.#request = { ...this.#request, edns: { ...edns, udpSize: octets } };
   }
 
   /** A copy with some fields changed. */

@@ -3,7 +3,7 @@ import { foldOctet, type MessageView } from '#dns/message-view.ts';
 import { rotate } from '#dns/patch.ts';
 import type { Generations } from '#plugin/generations.ts';
 import { Arena } from './arena.ts';
-import { BORN, LISTS, questionWord, type RecordMemory, UNTIL, WORD } from './record.ts';
+import { BORN, LISTS, OPT_SIZE_AT, questionWord, type RecordMemory, UNTIL, WORD } from './record.ts';
 
 export interface AnswerMemoryOptions {
   readonly generations: Generations;
@@ -104,8 +104,13 @@ export class AnswerMemory {
     for (let i = HEADER_OCTETS; i < nameEnd; i++) out[start + i] = bytes[i] as number;
     const opt = words[header + WORD.optOffset] as number;
     if (opt >= 0) {
-      out[start + opt + 3] = bytes[view.questionEnd + 3] as number;
-      out[start + opt + 4] = bytes[view.questionEnd + 4] as number;
+      const size = start + opt + OPT_SIZE_AT;
+      const asked = view.questionEnd + OPT_SIZE_AT;
+      // What the record has there is the limit of it.
+      if (sizeAt(bytes, asked) < sizeAt(out, size)) {
+        out[size] = bytes[asked] as number;
+        out[size + 1] = bytes[asked + 1] as number;
+      }
     }
     const bornAtMs = times[at / 8 + BORN] as number;
     if (bornAtMs >= 0) this.#countDown(header, Math.floor((nowMs - bornAtMs) / 1000), out, start);
@@ -233,6 +238,9 @@ export class AnswerMemory {
     return this.#memory.words[at / 4 + WORD[place]] as number;
   }
 }
+
+/** 16 bits in network order. */
+const sizeAt = (bytes: Uint8Array, at: number): number => ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
 
 /** 32 bits in network order. */
 const putWord = (out: Uint8Array, at: number, word: number): void => {

@@ -29,6 +29,8 @@ export const WORD = {
   rotating: 15,
 } as const;
 const HEADER_WORDS = 16;
+/** Place of the UDP size in an OPT record: after its name, one octet, and its type. */
+export const OPT_SIZE_AT = 3;
 /** Place of the times in numbers of 8 octets. */
 export const BORN = HEADER_WORDS / 2;
 export const UNTIL = BORN + 1;
@@ -93,7 +95,15 @@ export const writeRecord = (reply: RepeatableReply, memory: RecordMemory, start:
     for (const offset of offsets) words[at++] = offset;
   }
   bytes.set(reply.question, 4 * at);
-  bytes.set(reply.message, 4 * at + reply.question.length);
+  const message = 4 * at + reply.question.length;
+  bytes.set(reply.message, message);
+  // The OPT of every sending has the query's size, so its place is free for the limit of it.
+  if (reply.optOffset >= 0) putSize(bytes, message + reply.optOffset + OPT_SIZE_AT, reply.udpSizeLimit);
+};
+
+const putSize = (bytes: Uint8Array, at: number, octets: number): void => {
+  bytes[at] = octets >> 8;
+  bytes[at + 1] = octets & 0xff;
 };
 
 /** Word of a record at which its question begins. */

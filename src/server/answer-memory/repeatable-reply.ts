@@ -3,7 +3,7 @@ import { foldOctet, type MessageView } from '#dns/message-view.ts';
 import { findPatchPoints, type RotatingSet } from '#dns/patch.ts';
 import { RCODE } from '#dns/registry/rcodes.ts';
 import { Additions } from '#metrics/cells.ts';
-import type { Provenance } from '#plugin/index.ts';
+import { ANY_UDP_SIZE, type Provenance } from '#plugin/index.ts';
 
 /** A whole reply (not truncated) that may be sent again, and all that decides whether and how. */
 export interface RepeatableReply {
@@ -19,6 +19,8 @@ export interface RepeatableReply {
   readonly ttls: readonly number[];
   /** Offset in the message of the OPT record, -1 where there is none. */
   readonly optOffset: number;
+  /** The largest UDP size that the OPT may say (`bufsize`), 65,535 where there is no limit. */
+  readonly udpSizeLimit: number;
   readonly rotating: readonly RotatingSet[];
   /** Offset in the message of the SOA's serial and the shared value that it follows; -1 where it stays as it is. */
   readonly serialOffset: number;
@@ -37,7 +39,12 @@ export interface RepeatableReply {
 }
 
 /** This reply to the query in view as it can be repeated, or null where it can't be sent again by patching or can't be counted. */
-export const repeatableReply = (view: MessageView, message: Buffer, provenance: Provenance): RepeatableReply | null => {
+export const repeatableReply = (
+  view: MessageView,
+  message: Buffer,
+  provenance: Provenance,
+  udpSizeLimit = ANY_UDP_SIZE,
+): RepeatableReply | null => {
   const points = findPatchPoints(message);
   if (provenance.isRotated && points.hasRotatingNames) return null;
   if (points.optOffset >= 0 !== view.hasOpt) return null;
@@ -57,6 +64,7 @@ export const repeatableReply = (view: MessageView, message: Buffer, provenance: 
     ttlOffsets: points.ttlOffsets,
     ttls: points.ttls,
     optOffset: points.optOffset,
+    udpSizeLimit,
     rotating: isRotated ? points.rotating : [],
     serialOffset: serialValue >= 0 ? (points.serialOffsets[0] as number) : -1,
     serialValue,

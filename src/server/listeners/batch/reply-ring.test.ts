@@ -33,6 +33,7 @@ const replies: fc.Arbitrary<RepeatableReply> = fc
     optOffset: -1,
     serialOffset: -1,
     serialValue: -1,
+    udpSizeLimit: 65_535,
     agedSeconds: 3,
   }));
 

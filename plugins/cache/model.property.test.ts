@@ -1,0 +1,249 @@
+/** The cache beside a model of what it is to do: RFC 2308 for how long, RFC 8767 for how long after that. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { RCODE } from '#dns/registry/rcodes.ts';
+import type { Answer } from '#plugin/index.ts';
+import { runs } from '#test/property-runs.ts';
+import { CacheBench, nxdomain, positive, replyOf, SOA, servfail } from './cache-bench.ts';
+
+type StoreName = 'success' | 'denial';
+const OUTCOMES = ['positive', 'nodata', 'nxdomain', 'servfail', 'refused', 'truncated', 'soaless'] as const;
+type Outcome = (typeof OUTCOMES)[number];
+
+/** A configuration and what it means. */
+interface Setting {
+  readonly stanza: string;
+  readonly success: readonly [min: number, max: number];
+  readonly denial: readonly [min: number, max: number];
+  readonly servfail: number;
+  readonly staleSeconds: number;
+  readonly staleTtl: number;
+  readonly isVerified: boolean;
+  readonly isKept: boolean;
+}
+const usual: Omit<Setting, 'stanza'> = {
+  success: [5, 3600],
+  denial: [5, 1800],
+  servfail: 5,
+  staleSeconds: 0,
+  staleTtl: 0,
+  isVerified: false,
+  isKept: false,
+};
+/** All with the least capacity that there is: 1,024 items in each store. */
+const least = 'success 4\n denial 4';
+const SETTINGS: readonly Setting[] = [
+  { ...usual, stanza: `cache {\n ${least}\n}` },
+  {
+    ...usual,
+    stanza: 'cache 60 {\n success 4 50 20\n denial 4 40 1\n servfail 2s\n}',
+    success: [20, 50],
+    denial: [1, 40],
+    servfail: 2,
+  },
+  { ...usual, stanza: `cache {\n ${least}\n keepttl\n}`, isKept: true },
+  { ...usual, stanza: `cache {\n ${least}\n servfail 0\n serve_stale 30s\n}`, servfail: 0, staleSeconds: 30 },
+  { ...usual, stanza: `cache {\n ${least}\n serve_stale 30s immediate 7s\n}`, staleSeconds: 30, staleTtl: 7 },
+  { ...usual, stanza: `cache {\n ${least}\n serve_stale 30s verify\n}`, staleSeconds: 30, isVerified: true },
+];
+const CAPACITY = 1024;
+
+const reply = (outcome: Outcome, ttl: number, address: string, name: string): Answer => {
+  switch (outcome) {
+    case 'positive':
+      return positive(ttl, address, name);
+    case 'nodata':
+      return replyOf({ authority: [`example.org. ${ttl} IN SOA ${SOA}`] });
+    case 'nxdomain':
+      return nxdomain(ttl);
+    case 'servfail':
+      return servfail(ttl);
+    case 'refused':
+      return replyOf({ rcode: 'REFUSED' });
+    case 'truncated':
+      return positive(ttl, address, name).with({ isTruncated: true });
+    case 'soaless':
+      return replyOf({ rcode: 'NXDOMAIN' });
+  }
+};
+
+/** What the model knows of a kept reply. */
+interface Held {
+  readonly outcome: Outcome;
+  readonly address: string;
+  readonly ttl: number;
+  readonly atMs: number;
+  /** Generation of the name when it was made. */
+  readonly version: number;
+}
+
+const clamp = (ttl: number, [min, max]: readonly [number, number]): number => Math.min(Math.max(ttl, min), max);
+
+/** A cache without a limit. */
+class Model {
+  readonly #setting: Setting;
+  readonly #held: Record<StoreName, Map<string, Held>> = { success: new Map(), denial: new Map() };
+
+  constructor(setting: Setting) {
+    this.#setting = setting;
+  }
+
+  keep(key: string, outcome: Outcome, ttl: number, rest: Pick<Held, 'address' | 'atMs' | 'version'>): void {
+    const { success, denial, servfail: failed } = this.#setting;
+    if (outcome === 'refused' || outcome === 'truncated' || outcome === 'soaless') return;
+    const bounded = outcome === 'positive' ? clamp(ttl, success) : outcome === 'servfail' ? failed : clamp(ttl, denial);
+    if (bounded <= 0) return;
+    const store = outcome === 'positive' ? 'success' : 'denial';
+    this.#held[store].set(key, { outcome, ttl: bounded, ...rest });
+    if (store === 'success') this.#held.denial.delete(key);
+  }
+
+  /** What a cache with room for all would answer from. */
+  find(key: string, nowMs: number, version: number): Held | null {
+    const [denial, success] = (['denial', 'success'] as const).map((store) => {
+      const held = this.#held[store].get(key);
+      if (held === undefined || held.version !== version) return null;
+      return this.left(held, nowMs) > -this.#setting.staleSeconds ? held : null;
+    }) as [Held | null, Held | null];
+    if (denial === null) return success;
+    return denial.outcome === 'servfail' ? (success ?? denial) : denial;
+  }
+
+  /** Whole seconds of its TTL. */
+  left({ ttl, atMs }: Held, nowMs: number): number {
+    return ttl - Math.floor((nowMs - atMs) / 1000);
+  }
+}
+
+const name = fc.nat(2);
+const step = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant('ask' as const), name, isDnssecOk: fc.boolean() }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.oneof(fc.nat(2000), fc.nat(40_000)) }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('change' as const), name }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('outcome' as const),
+      outcome: fc.constantFrom(...OUTCOMES),
+      ttl: fc.oneof(fc.nat(70), fc.constantFrom(0, 4000)),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('crowd' as const),
+      names: fc.oneof({ weight: 9, arbitrary: fc.constant(3) }, { weight: 1, arbitrary: fc.constantFrom(600, 1500) }),
+    }),
+  },
+);
+
+const addressOf = (reply: Answer): string => reply.answer.map(({ rdata }) => rdata.join('.')).join();
+
+describe('whatever is asked, waited for and changed', () => {
+  it('the cache answers what its model answers, from no more items than it may hold, and counts it', () => {
+    let hits = 0;
+    let stale = 0;
+    let evicted = 0;
+    fc.assert(
+      fc.property(fc.constantFrom(...SETTINGS), fc.array(step, { maxLength: 60, size: 'max' }), (setting, steps) => {
+        const bench = new CacheBench(setting.stanza);
+        const model = new Model(setting);
+        const versions = new Map<string, number>();
+        let outcome: Outcome = 'positive';
+        let ttl = 60;
+        let calls = 0;
+        let asked = 0;
+        const expected = { hits: 0, misses: 0, stale: 0 };
+        bench.backend = (query) => {
+          calls++;
+          query.provenance.dependOn(query.name.charCodeAt(1));
+          const address = `10.${(calls >> 16) & 255}.${(calls >> 8) & 255}.${calls & 255}`;
+          const text = currentName;
+          const key = `${text} ${query.isDnssecOk}`;
+          // What has run out gives way to nothing but an answer.
+          const isRefused = isStale && outcome === 'servfail';
+          if (!isRefused)
+            model.keep(key, outcome, ttl, { address, atMs: bench.nowMs, version: versions.get(text) ?? 0 });
+          return reply(outcome, ttl, address, text);
+        };
+        let currentName = '';
+        let isStale = false;
+
+        const ask = (text: string, isDnssecOk: boolean): void => {
+          currentName = text;
+          const version = versions.get(text) ?? 0;
+          const before = model.find(`${text} ${isDnssecOk}`, bench.nowMs, version);
+          isStale = before !== null && model.left(before, bench.nowMs) <= 0;
+          const callsBefore = calls;
+          const missesBefore = bench.count('misses_total');
+          const got = bench.ask(text, 'A', { isDnssecOk });
+          asked++;
+          const isMiss = bench.count('misses_total') > missesBefore;
+          if (isMiss) {
+            expected.misses++;
+            // Only a store that had to give items up may have lost one.
+            if (before !== null)
+              expect(
+                bench.count('evictions_total', 'success') + bench.count('evictions_total', 'denial'),
+              ).toBeGreaterThan(0);
+            expect(calls).toBe(callsBefore + 1);
+            return;
+          }
+          expected.hits++;
+          // A hit on what the model has not is a reply that is out of date or beyond its time.
+          expect(before, `${text} answered from nothing`).not.toBeNull();
+          const held = before as Held;
+          const left = model.left(held, bench.nowMs);
+          const ttls = [...got.answer, ...got.authority].map((record) => record.ttl);
+          if (left > 0) {
+            expect(calls).toBe(callsBefore);
+            check(held, got);
+            expect(ttls).toEqual(ttls.map(() => (setting.isKept ? held.ttl : left)));
+            return;
+          }
+          // Asked for again, before or after the client has its reply.
+          expect(calls).toBe(callsBefore + 1);
+          const isGood =
+            outcome === 'positive' || outcome === 'nodata' || outcome === 'nxdomain' || outcome === 'soaless';
+          if (setting.isVerified && isGood) return;
+          expected.stale++;
+          check(held, got);
+          expect(ttls).toEqual(ttls.map(() => setting.staleTtl));
+        };
+        const check = (held: Held, got: Answer): void => {
+          const wanted = reply(held.outcome, 0, held.address, currentName);
+          // With a denial lost to another name, the success below it shows.
+          if (got.rcode !== wanted.rcode || addressOf(got) !== addressOf(wanted))
+            expect(bench.count('evictions_total', 'denial'), `${RCODE.NOERROR}`).toBeGreaterThan(0);
+        };
+
+        for (const each of steps) {
+          if (each.kind === 'wait') bench.nowMs += each.ms;
+          else if (each.kind === 'outcome') ({ outcome, ttl } = each);
+          else if (each.kind === 'ask') ask(`${String.fromCharCode(97 + each.name)}.org.`, each.isDnssecOk);
+          else if (each.kind === 'crowd') for (let i = 0; i < each.names; i++) ask(`z${i}.org.`, false);
+          else {
+            const text = `${String.fromCharCode(97 + each.name)}.org.`;
+            versions.set(text, (versions.get(text) ?? 0) + 1);
+            bench.generations.bump(text.charCodeAt(0));
+          }
+          for (const store of ['success', 'denial'] as const)
+            expect(bench.entries(store)).toBeLessThanOrEqual(CAPACITY);
+        }
+        const counted = (type: StoreName): number => bench.count('hits_total', type);
+        expect(bench.count('requests_total')).toBe(asked);
+        expect(bench.count('misses_total')).toBe(expected.misses);
+        expect(counted('success') + counted('denial')).toBe(expected.hits);
+        expect(bench.count('served_stale_total')).toBe(expected.stale);
+        hits += expected.hits;
+        stale += expected.stale;
+        evicted += bench.count('evictions_total', 'success') + bench.count('evictions_total', 'denial');
+      }),
+      runs(60),
+    );
+    expect(Math.min(hits, stale * 10, evicted)).toBeGreaterThan(100);
+  });
+});

@@ -5,7 +5,11 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
 /** What a benchmark starts as processes of their own; it finds them as NAME.mjs beside itself. */
-const PROGRAMS = { load: ['bench/asker/ask.ts', 'bench/floor/echo.ts'] };
+const PROGRAMS = {
+  api: ['bench/api/loop-delay.ts'],
+  churn: ['bench/api/loop-delay.ts'],
+  load: ['bench/asker/ask.ts', 'bench/floor/echo.ts'],
+};
 
 const [name = ''] = process.argv.slice(2);
 const entry = [`bench/${name}.ts`, `bench/micro/${name}.ts`].find((path) => existsSync(path));

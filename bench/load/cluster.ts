@@ -13,8 +13,8 @@ export interface ClusterOptions {
   /** Of the API server; the three after it are taken too. */
   readonly port: number;
   readonly folder: string;
-  /** The CPU that it shares with the asker, and all there are, for while nothing is measured. */
-  readonly cpu: number;
+  /** The CPUs that it may use, such as `0` for the one that it shares with an asker; and all there are, for while nothing is measured. */
+  readonly cpu: number | string;
   readonly allCpus: string;
 }
 
@@ -60,7 +60,7 @@ export class Cluster {
     const args = [
       'churn',
       '-server',
-      this.#http,
+      this.http,
       '-services',
       `${this.#services}`,
       '-rate',
@@ -71,14 +71,24 @@ export class Cluster {
     return startPinned([this.#program('mini-load'), ...args], this.#options.cpu, `${this.#options.folder}/churn.log`);
   }
 
+  /** Kills the API server; what it stores stays. */
+  async kill(): Promise<void> {
+    await this.#script('down.sh', 'kill9');
+  }
+
+  /** Starts the API server again. */
+  async restart(): Promise<void> {
+    await this.#up();
+  }
+
   /**
    * Kills the API server and starts it again with its history forgotten: every watch is answered with 410 and has to list again. Resolves once
    * Services and EndpointSlices were listed and nothing was for a second; gives false where that has not happened within the time.
    */
   async makeRelist(timeoutMs: number): Promise<boolean> {
-    await this.#script('down.sh', 'kill9');
+    await this.kill();
     await this.#forget();
-    await this.#up();
+    await this.restart();
     const deadline = performance.now() + timeoutMs;
     for (let before = ''; performance.now() < deadline; await delay(1000)) {
       const lists = await this.#lists();
@@ -112,7 +122,8 @@ export class Cluster {
     return await response.json();
   }
 
-  get #http(): string {
+  /** Its address; everybody may do everything there. */
+  get http(): string {
     return `http://127.0.0.1:${this.#options.port + 1}`;
   }
 
@@ -123,7 +134,7 @@ export class Cluster {
   /** The API server's counters of lists that were answered since its start. */
   async #lists(): Promise<string[]> {
     try {
-      const text = await (await fetch(`${this.#http}/metrics`)).text();
+      const text = await (await fetch(`${this.http}/metrics`)).text();
       return text.split('\n').filter((line) => /^apiserver_request_total\{code="200".*verb="LIST"/.test(line));
     } catch {
       return []; // not up
@@ -146,7 +157,7 @@ export class Cluster {
   async #load(args: readonly string[]): Promise<void> {
     const pids = this.#pids();
     for (const pid of pids) await pin(pid, this.#options.allCpus);
-    await execute(this.#program('mini-load'), ['load', '-server', this.#http, '-endpoints', '2', ...args]);
+    await execute(this.#program('mini-load'), ['load', '-server', this.http, '-endpoints', '2', ...args]);
     for (const pid of pids) await pin(pid, `${this.#options.cpu}`);
   }
 

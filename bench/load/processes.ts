@@ -20,7 +20,7 @@ process.on('exit', () => {
 });
 
 /** Starts a program on one CPU; what it writes goes to a file. */
-export const startPinned = (command: readonly string[], cpu: number, log: string): ChildProcess => {
+export const startPinned = (command: readonly string[], cpu: number | string, log: string): ChildProcess => {
   const output = openSync(log, 'a');
   const child = spawn('taskset', ['-c', `${cpu}`, ...command], { stdio: ['ignore', output, output] });
   children.add(child);

@@ -1,0 +1,56 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { end } from '../load/processes.ts';
+import type { LoopDelays, LoopQuestion } from './loop-question.ts';
+
+/** The bundled loop-delay.ts. */
+const PROBE = fileURLToPath(new URL('./loop-delay.mjs', import.meta.url));
+
+/** A server as a process of its own; a Node.js program tells of its event loop. */
+export class ProbedServer {
+  readonly #child: ChildProcess;
+  readonly #log: string;
+
+  /** `command` is run as it is; where it begins with `node`, with the probe. What it says goes to the file `log`. */
+  constructor(command: readonly string[], log: string) {
+    const output = openSync(log, 'w');
+    const [program = '', ...args] = command;
+    const isNode = program === process.execPath;
+    this.#log = log;
+    this.#child = spawn(program, isNode ? ['--import', PROBE, ...args] : args, {
+      stdio: isNode ? ['ignore', output, output, 'ipc'] : ['ignore', output, output],
+    });
+    process.once('exit', this.#abandoned);
+  }
+
+  readonly #abandoned = (): void => void this.#child.kill('SIGKILL');
+
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
+  get log(): string {
+    return readFileSync(this.#log, 'utf8');
+  }
+
+  /** Throws with what it said last where it has ended. */
+  checkAlive(): void {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) return;
+    throw new Error(`the server ended:\n${this.log.slice(-2000)}`);
+  }
+
+  /** Delays of its event loop since the `begin` before. */
+  async loopDelays(question: LoopQuestion): Promise<LoopDelays> {
+    const answered = once(this.#child, 'message');
+    this.#child.send(question);
+    const [delays] = (await answered) as [LoopDelays];
+    return delays;
+  }
+
+  async stop(): Promise<void> {
+    process.off('exit', this.#abandoned);
+    await end(this.#child);
+  }
+}

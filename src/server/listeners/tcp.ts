@@ -33,6 +33,7 @@ export class TcpListener implements Listener, ConnectionOwner, TcpState {
   readonly #connections = new Set<Connection>();
   readonly #perClient = new Map<string, Set<Connection>>();
   readonly #sweep: NodeJS.Timeout;
+  /** Grows with every connection and every query. */
   #stamp = 0;
   #ended: Promise<void> | null = null;
   #port = 0;
@@ -108,10 +109,10 @@ export class TcpListener implements Listener, ConnectionOwner, TcpState {
   }
 
   touch(connection: Connection): void {
-    if (connection.stamp === this.#stamp) return;
+    const isNewest = connection.stamp === this.#stamp;
     connection.stamp = ++this.#stamp;
     // A Set keeps the order in which it was filled.
-    if (this.#connections.delete(connection)) this.#connections.add(connection);
+    if (!isNewest && this.#connections.delete(connection)) this.#connections.add(connection);
   }
 
   forget(connection: Connection): void {

@@ -4,10 +4,11 @@ import type { Metrics } from '#metrics/metrics.ts';
 import { ApiClient } from './api/client.ts';
 import { type Clock, systemClock } from './api/clock.ts';
 import { type ApiConnection, openConnection } from './api/connection.ts';
+import type { KnownObjects } from './api/known-objects.ts';
 import { Reflector } from './api/reflector.ts';
 import { watchedResources } from './api/resource.ts';
 import { Staleness } from './api/staleness.ts';
-import type { ClusterSource, Kind, SourceEvents, SourceFilter } from './source.ts';
+import type { ClusterSource, Kind, KubeObject, SourceEvents, SourceFilter } from './source.ts';
 
 export type { ApiConnection } from './api/connection.ts';
 
@@ -23,11 +24,16 @@ export interface ApiSourceOptions {
   readonly serviceAccountRoot?: string;
 }
 
+/** Once may be a connection that the server closed in that moment; the second try comes a second later. */
+const FAILURES_OF_AWAY = 2;
+
 /** Cluster data from an API server: one list and watch for each kind, side by side, until it is stopped. */
 export class ApiSource implements ClusterSource {
   readonly #options: ApiSourceOptions;
   readonly #stopping = new AbortController();
   readonly #awaited: Set<Kind>;
+  readonly #known = new Map<Kind, KnownObjects>();
+  #isAway = false;
   #running: Promise<unknown> = Promise.resolve();
 
   constructor(options: ApiSourceOptions) {
@@ -51,11 +57,18 @@ export class ApiSource implements ClusterSource {
         this.#awaited.delete(resource.kind);
         events.synced(resource.kind);
       };
+      let failures = 0;
+      const listFailed = (): void => {
+        if (++failures >= FAILURES_OF_AWAY && this.#awaited.has(resource.kind)) this.#away(events);
+      };
       const change = events.change.bind(events);
       const seconds = apply.at(resource.kind);
       const applied = (ms: number): void => seconds.observe(ms / 1000);
       const staleness = followed.follow(resource);
-      return new Reflector({ client, resource, clock, random, log, change, synced, applied, staleness });
+      const told = { change, synced, applied, staleness, listFailed };
+      const reflector = new Reflector({ client, resource, clock, random, log, ...told });
+      this.#known.set(resource.kind, reflector.known);
+      return reflector;
     });
     const { signal } = this.#stopping;
     this.#running = Promise.all(reflectors.map((reflector) => reflector.run(signal))).then(() => {
@@ -71,5 +84,21 @@ export class ApiSource implements ClusterSource {
 
   isSynced(): boolean {
     return this.#awaited.size === 0;
+  }
+
+  *objects(): Generator<KubeObject> {
+    for (const [kind, known] of this.#known) if (kind !== 'Namespace') yield* known.objects();
+    // Nothing in a Namespace is answered before the Namespace is there: whoever restores it has its names whole.
+    yield* this.#known.get('Namespace')?.objects() ?? [];
+  }
+
+  restore(object: KubeObject): void {
+    this.#known.get(object.kind)?.restore(object);
+  }
+
+  #away(events: SourceEvents): void {
+    if (this.#isAway) return;
+    this.#isAway = true;
+    events.away?.();
   }
 }

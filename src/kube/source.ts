@@ -26,6 +26,11 @@ export interface SourceEvents {
   change(change: Change): void;
   /** A kind's first whole list has been given (`isSynced` may now be true). */
   synced(kind: Kind): void;
+  /**
+   * Some kind could not be listed twice in a row, so the cluster is away, perhaps for long. Told once, and not after the first
+   * sync.
+   */
+  away?(): void;
 }
 
 /** Cluster data as a stream of changes: from an API server, or from a directory of manifests. */
@@ -35,4 +40,8 @@ export interface ClusterSource {
   stop(): Promise<void>;
   /** True once every watched kind has been listed whole; never false again. */
   isSynced(): boolean;
+  /** All that is known now, Namespaces last, for a state file. Absent where the cluster is there at every start. */
+  objects?(): Iterable<KubeObject>;
+  /** Gives out an object of a state file, until a list says otherwise; passed over where one has already said better. */
+  restore?(object: KubeObject): void;
 }

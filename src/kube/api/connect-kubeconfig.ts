@@ -48,6 +48,14 @@ export class KubeConfigConnector implements Connector {
     this.#config = null;
   }
 
+  /** The address of the server. Rejects with a KubeError where the configuration can't be used; runs no program. */
+  async server(): Promise<URL> {
+    const fault = await this.fault();
+    const cluster = this.#config?.getCurrentCluster() ?? null;
+    if (cluster === null) throw new KubeError('KUBE_CONFIG', `${this.#title()}: ${fault ?? 'it names no cluster'}`);
+    return parseServer(cluster.server, true);
+  }
+
   /** What is wrong with the configuration itself, in words; null where it can be used. Runs no program for credentials. */
   async fault(): Promise<string | null> {
     try {

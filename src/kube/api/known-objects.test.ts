@@ -48,4 +48,33 @@ describe('KnownObjects', () => {
     known.delete('shop', 'a');
     expect(changes).toEqual([]);
   });
+
+  it('takes over what an earlier run knew, so that a list is a difference to it', async () => {
+    const { known, changes } = recorded();
+    for (const name of ['a', 'b', 'c']) known.restore(service(name, '1'));
+    expect(changes).toEqual(['set a 1', 'set b 1', 'set c 1']);
+    changes.length = 0;
+    const relist = known.relist();
+    relist.set(service('a', '1'));
+    relist.set(service('b', '2'));
+    await relist.finish();
+    expect(changes).toEqual(['set b 2', 'delete c']);
+    expect([...known.objects()].map(({ name, resourceVersion }) => `${name} ${resourceVersion}`)).toEqual([
+      'a 1',
+      'b 2',
+    ]);
+  });
+
+  it('prefers what a list has given, and takes nothing over once a list was whole', async () => {
+    const { known, changes } = recorded();
+    const relist = known.relist();
+    relist.set(service('a', '2'));
+    known.restore(service('a', '1'));
+    known.restore(service('gone', '1'));
+    const finished = relist.finish();
+    known.restore(service('late', '1'));
+    await finished;
+    known.restore(service('later', '1'));
+    expect(changes).toEqual(['set a 2', 'set gone 1', 'delete gone']);
+  });
 });

@@ -8,6 +8,8 @@ export class KnownObjects {
   readonly #kind: Kind;
   readonly #emit: (change: Change) => void;
   #objects = new Map<string, ByName>();
+  /** A list was whole once. */
+  #isListed = false;
 
   constructor(kind: Kind, emit: (change: Change) => void) {
     this.#kind = kind;
@@ -29,6 +31,18 @@ export class KnownObjects {
     this.#emit({ type: 'delete', kind: this.#kind, namespace, name });
   }
 
+  /** An object of an earlier run, until a list says otherwise. What a list has given already is newer. */
+  restore(object: KubeObject): void {
+    if (this.#isListed || this.#objects.get(object.namespace)?.has(object.name) === true) return;
+    put(this.#objects, object);
+    this.#emit({ type: 'set', object });
+  }
+
+  /** All that is known. Changes in between two steps may be in it or not. */
+  *objects(): Generator<KubeObject> {
+    for (const names of this.#objects.values()) yield* names.values();
+  }
+
   /**
    * Begins a whole list. What it gives takes effect at once; what it does not give is deleted by `finish`, in several turns of
    * the event loop, while changes may come in.
@@ -46,6 +60,7 @@ export class KnownObjects {
       },
       finish: async () => {
         const before = this.#objects;
+        this.#isListed = true;
         // From here on changes go to what was seen; what is made meanwhile under an old name is in it, and not deleted.
         this.#objects = seen;
         const turns = new Turns();

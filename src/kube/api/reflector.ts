@@ -30,6 +30,8 @@ export interface ReflectorOptions {
   /** Told of each change that a watch has brought, once it is applied: ms since its octets were read. */
   readonly applied: (ms: number) => void;
   readonly staleness: KindStaleness;
+  /** Told of each list that failed. */
+  readonly listFailed: () => void;
 }
 
 /**
@@ -64,6 +66,10 @@ export class Reflector {
     this.#known = new KnownObjects(options.resource.kind, (change) => this.#emit(change));
     this.#backoff = new Backoff(options.random);
     this.#trouble = new TroubleLog(options.log, options.resource.title);
+  }
+
+  get known(): KnownObjects {
+    return this.#known;
   }
 
   /** Resolves when the signal is aborted, and not before; never rejects. */
@@ -197,6 +203,7 @@ export class Reflector {
       return clock.sleep(random() * RESUME_MS, signal);
     }
     this.#trouble.failed(verb, textOf(error));
+    if (verb === 'list') this.#options.listFailed();
     const pauseMs = this.#backoff.next(retryAfterMs);
     if (this.#backoff.failures % RELIST_AFTER_FAILURES === 0) this.#resourceVersion = null;
     if (code === 'KUBE_UNREACHABLE') return client.reachability.pause(pauseMs, signal);

@@ -78,6 +78,13 @@ export const exchangeUdp = (
     socket.send(bytes, port, address);
   });
 
+/** Octets as they go over TCP: their length in front. */
+export const framed = (bytes: Uint8Array): Buffer => {
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(bytes.length, 0);
+  return Buffer.concat([length, bytes]);
+};
+
 /** One TCP connection with frames in and out. */
 export class TcpClient {
   readonly socket: Socket;
@@ -104,9 +111,11 @@ export class TcpClient {
     });
   }
 
-  static open({ address, port }: Endpoint): Promise<TcpClient> {
+  /** `from`: the address to come from. */
+  static open({ address, port }: Endpoint, from?: string): Promise<TcpClient> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ host: address, port }, () => {
+      const source = from === undefined ? {} : { localAddress: from };
+      const socket = connect({ host: address, port, ...source }, () => {
         socket.off('error', reject);
         resolve(new TcpClient(socket));
       });
@@ -115,9 +124,7 @@ export class TcpClient {
   }
 
   send(bytes: Uint8Array): void {
-    const length = Buffer.alloc(2);
-    length.writeUInt16BE(bytes.length, 0);
-    this.socket.write(Buffer.concat([length, bytes]));
+    this.socket.write(framed(bytes));
   }
 
   /** The next frame, or null once the server has closed. */

@@ -62,6 +62,8 @@ export class Connection implements ReplySink {
   /** Not read until replies have left. */
   #isHeld = false;
   #isRetiring = false;
+  /** The client has ended its side; what it has asked before may still wait. */
+  #hasEnded = false;
   #isCorked = false;
   #isInFrames = false;
   /** By when the query that has begun must be here whole. The first one begins with the connection. */
@@ -261,6 +263,7 @@ export class Connection implements ReplySink {
     this.#isHeld = false;
     this.#socket.resume();
     if (!this.#isInFrames) this.#frames();
+    if (this.#hasEnded) this.#end();
     if (this.#isRetiring) void quietTurn(() => this.bytesRead).then(() => this.retire());
   }
 
@@ -285,7 +288,10 @@ export class Connection implements ReplySink {
     if (!this.#isLast) this.#goOn();
   }
 
+  /** A stream that was resumed tells its end although it has been paused again. */
   #end(): void {
+    this.#hasEnded = true;
+    if (this.#isHeld || this.#isInFrames || this.#isLast) return;
     this.#isLast = true;
     this.#keep(EMPTY, 0);
     if (this.#inFlight === 0) this.finish(this.#reason);

@@ -5,22 +5,14 @@ import { recordsFromText } from '#dns/record-text.ts';
 import { RCODE } from '#dns/registry/rcodes.ts';
 import { type Asked, FakeUpstream } from '#test/fake-upstream.ts';
 import { freePort, runProgram, type ServerProcess, startProcess } from '#test/process.ts';
-import { startTestbed, type Testbed } from '#test/testbed.ts';
 import { until } from '#test/until.ts';
+import { service, slice } from './cluster-objects.ts';
 import { comparable, type DigReply, dataOf, dig } from './dig.ts';
 import { EXAMPLE_QUESTIONS } from './example-questions.ts';
-import { missing, skipped, titled } from './needs.ts';
+import { needTestbed, titled } from './needs.ts';
 
 const TITLE = 'the server at a real API server';
-const have = async (): Promise<{ reason: string; testbed: Testbed | null }> => {
-  const reason = await missing(TITLE, ['dig', 'kubectl', 'etcd']);
-  if (reason !== '') return { reason, testbed: null };
-  const started = await startTestbed();
-  return 'skip' in started ? { reason: skipped(TITLE, started.skip), testbed: null } : { reason: '', testbed: started };
-};
-const { reason, testbed: started } = await have();
-/** Only touched where it is there. */
-const testbed = started as Testbed;
+const { reason, testbed } = await needTestbed(TITLE, ['dig', 'kubectl', 'etcd']);
 
 /** What the world outside the cluster knows: one address, and no reverse names. */
 const answerOutside = (asked: Asked): void => {
@@ -117,23 +109,6 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
       dataOf(reply.answer).join() === data.toSorted().join();
   const isNone = (reply: DigReply): boolean => reply.status === 'NXDOMAIN' && reply.answer.length === 0;
 
-  const service = (name: string, clusterIP: string, namespace = 'default'): string =>
-    JSON.stringify({
-      apiVersion: 'v1',
-      kind: 'Service',
-      metadata: { name, namespace },
-      // The API server fills in the list and would keep it.
-      spec: { clusterIP, clusterIPs: [clusterIP], ports: [{ name: 'http', port: 80 }] },
-    });
-  const slice = (name: string, addresses: readonly string[]): string =>
-    JSON.stringify({
-      apiVersion: 'discovery.k8s.io/v1',
-      kind: 'EndpointSlice',
-      metadata: { name, namespace: 'default', labels: { 'kubernetes.io/service-name': name } },
-      addressType: 'IPv4',
-      ports: [{ name: 'http', port: 80, protocol: 'TCP' }],
-      endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
-    });
   beforeAll(async () => {
     upstream = await FakeUpstream.open(answerOutside);
     const { stdout } = await runProgram(['manifests', 'examples']);

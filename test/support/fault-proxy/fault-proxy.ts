@@ -31,7 +31,7 @@ export class FaultProxy extends HttpFront {
   readonly #watches = new Set<Relayed>();
   readonly #cuts: Cut[] = [];
   #isCut = false;
-  /** The token that clients must bring; null: none. */
+  /** The token that clients must bring, which goes no further; null: theirs is the API server's affair. */
   token: string | null = null;
 
   constructor({ upstream, tls }: FaultProxyOptions) {
@@ -81,11 +81,13 @@ export class FaultProxy extends HttpFront {
     if (this.token !== null && request.headers.authorization !== `Bearer ${this.token}`)
       return void refuse(401, 'Unauthorized')(request, response);
     const { req } = response;
+    const { authorization, ...headers } = req.headers;
+    const isOurs = this.token !== null || authorization === undefined;
     const target = new URL(req.url ?? '/', this.#upstream);
     const isPlain = target.protocol === 'http:';
     const upstream = (isPlain ? http : https).request(target, {
       method: req.method ?? 'GET',
-      headers: { ...req.headers, host: target.host },
+      headers: { ...headers, ...(isOurs ? {} : { authorization }), host: target.host },
       agent: false,
       ...(isPlain ? {} : { rejectUnauthorized: false }),
     });

@@ -1,0 +1,97 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { SeenRequest } from '#test/http-front.ts';
+import { until } from '#test/until.ts';
+import { namespace, service, slice, together } from '../cluster-objects.ts';
+import type { Fault } from './faults.ts';
+import type { Stage } from './stage.ts';
+
+/** How the server did with a fault. */
+export interface Account {
+  readonly title: string;
+  /** Queries that were answered while it lasted, and what was wrong with the answers. */
+  readonly answered: number;
+  readonly faults: readonly string[];
+  /** What the log said. */
+  readonly lines: readonly string[];
+  /** From the end of the fault, and from the next change after it, to that change being answered. */
+  readonly backAfterMs: number;
+  readonly changeAfterMs: number;
+  /** Lists that were asked for. */
+  readonly lists: number;
+  /** Seconds out of step, of each kind, when the fault had lasted, and once it was over. */
+  readonly staleDuring: Readonly<Record<string, number>>;
+  readonly staleAfter: Readonly<Record<string, number>>;
+}
+
+export interface MeetOptions {
+  /** How long the fault lasts at least, once the server has met it. */
+  readonly lastsMs?: number;
+  /** How long the server may take to be back. */
+  readonly limitMs?: number;
+}
+
+let changes = 0;
+/** A change of each kind, and the name that tells of it. */
+const change = (): { readonly name: string; readonly address: string; readonly manifests: string } => {
+  const number = ++changes;
+  const [space, address] = [`change-${number}`, `10.244.9.${number}`];
+  return {
+    name: `web.${space}.svc.cluster.local`,
+    address,
+    manifests: together(namespace(space), service('web', 'None', space), slice('web', [address], space)),
+  };
+};
+
+/** Lets the server meet a fault: asked all the while, and the cluster is changed during it and after it. */
+export const meet = async (fault: Fault, stage: Stage, options: MeetOptions = {}): Promise<Account> => {
+  const { lastsMs = 0, limitMs = 60_000 } = options;
+  const { testbed, load, asked, proxy } = stage;
+  const before = { lines: asked.process.lines.length, answered: load.answered, requests: proxy.requests.length };
+  const said = (): string[] => asked.process.lines.slice(before.lines);
+  const isSeen = async ({ name, address }: ReturnType<typeof change>): Promise<boolean> =>
+    (await asked.addresses(name)) === address;
+
+  await fault.begin(stage);
+  const { says } = fault;
+  if (says !== null) await until(() => said().some((line) => says.test(line)), `${says} in ${said().join('\n')}`);
+  const during = change();
+  if (!fault.isClusterAway) await testbed.apply(during.manifests);
+  await delay(lastsMs);
+  const staleDuring = await asked.staleSeconds();
+  const answered = load.answered - before.answered;
+
+  await fault.end(stage);
+  const endedAt = performance.now();
+  const after = change();
+  await testbed.apply(after.manifests);
+  const changedAt = performance.now();
+  await until(() => isSeen(after), `${after.name} in\n${said().join('\n')}`, limitMs);
+  const seenAt = performance.now();
+  if (!fault.isClusterAway) await until(() => isSeen(during), during.name, limitMs);
+  await until(() => unfinished(said()).length === 0, `an end of the trouble in\n${said().join('\n')}`, limitMs);
+  return {
+    title: fault.title,
+    answered,
+    faults: [...load.faults, ...asked.notReady],
+    lines: said(),
+    backAfterMs: seenAt - endedAt,
+    changeAfterMs: seenAt - changedAt,
+    lists: proxy.requests.slice(before.requests).filter(isList).length,
+    staleDuring,
+    staleAfter: await asked.staleSeconds(),
+  };
+};
+
+const isList = ({ isWatch, query }: SeenRequest): boolean => !isWatch || query.has('sendInitialEvents');
+
+/** Kinds of which it was said that they fail, and not that they are right again. */
+const unfinished = (lines: readonly string[]): string[] => {
+  const kinds = new Set<string>();
+  for (const line of lines) {
+    const failed = /failed to (?:list|watch) (\w+):/.exec(line)?.[1];
+    const right = /watching (\w+) again/.exec(line)?.[1];
+    if (failed !== undefined) kinds.add(failed);
+    if (right !== undefined) kinds.delete(right);
+  }
+  return [...kinds];
+};

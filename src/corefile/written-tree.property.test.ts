@@ -143,7 +143,9 @@ class Writer {
     const mayQuote = !/\\$/.test(asIs) && !/\\"/.test(asIs);
     if (mustQuote && !mayQuote) return this.#variable(text);
     if (mustQuote || (mayQuote && this.#is(15))) return `"${asIs.replaceAll('"', '\\"')}"`;
-    return this.#is(5) ? `${asIs}#${this.#pick(['', 'x', '"{', '}'])}` : asIs;
+    // A \r that is not in quotes is not there at all.
+    const bare = this.#is(5) ? [...asIs].join('\r') : asIs;
+    return this.#is(5) ? `${bare}#${this.#pick(['', 'x', '"{', '}'])}` : bare;
   }
 
   #withVariable(text: string): string {

@@ -13,9 +13,17 @@ describe('Backoff', () => {
     expect(delays(new Backoff(() => 1), 5000).at(-1)).toBe(30_000);
   });
 
-  it('waits as long as the server asks, and begins anew after a success', () => {
+  it('waits as long as the server asks, with less than a second on top, however often it asks', () => {
     const backoff = new Backoff(() => 1);
-    expect(backoff.next(45_000)).toBe(45_000);
+    for (let i = 0; i < 20; i++) expect(backoff.next(3000)).toBe(3800);
+    expect(new Backoff(() => 0).next(45_000)).toBe(45_000);
+    expect(backoff.failures).toBe(0);
+    expect(backoff.next()).toBe(1600);
+  });
+
+  it('begins anew after a success', () => {
+    const backoff = new Backoff(() => 1);
+    delays(backoff, 4);
     backoff.reset();
     expect(backoff.next()).toBe(1600);
   });

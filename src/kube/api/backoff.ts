@@ -13,16 +13,20 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** Failures since the last `reset`. */
+  /** Failures since the last `reset` after which the server asked for no time. */
   get failures(): number {
     return this.#failures;
   }
 
-  /** One more failure: ms to wait before the next try, at least what the server asked for. */
+  /**
+   * One more failure: ms to wait before the next try. Where the server asks for a time, it is that, with as much jitter as after a first
+   * failure, and the failure does not count: a server that is busy is neither gone nor wrong.
+   */
   next(retryAfterMs = 0): number {
+    if (retryAfterMs > 0) return retryAfterMs + this.#random() * FIRST_MS;
     this.#failures++;
     const bound = Math.min(CAP_MS, FIRST_MS * 2 ** Math.min(this.#failures, 10));
-    return Math.max(retryAfterMs, FIRST_MS + this.#random() * (bound - FIRST_MS));
+    return FIRST_MS + this.#random() * (bound - FIRST_MS);
   }
 
   reset(): void {

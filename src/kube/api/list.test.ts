@@ -89,11 +89,11 @@ describe('a list', () => {
     expect(serviceEvents(test)).toEqual(['+ shop/web']);
   });
 
-  it('waits as long as Retry-After says', async () => {
+  it('waits as long as Retry-After says, and a moment more', async () => {
     scene.server.once(isServiceList, refuse(429, 'too many requests', { 'retry-after': '17' }));
     const test = scene.start();
     await paused(test);
-    expect(test.clock.pauses).toEqual([17_000]);
+    expect(test.clock.pauses).toEqual([17_400]);
   });
 
   it('that stands still is broken off', async () => {

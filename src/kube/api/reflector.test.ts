@@ -49,6 +49,43 @@ describe('an outage', () => {
   });
 });
 
+describe('trouble that is with the server', () => {
+  /** Both kinds are refused for long; then one pause ends by itself. */
+  const refusedForLong = async (code: number): Promise<void> => {
+    const stop = scene.server.always(isAny, refuse(code, 'no'));
+    const test = scene.start();
+    for (let i = 1; i <= 5; i++) {
+      await until(() => test.clock.pauses.length === 2 * i && test.clock.sleeping.size === 2);
+      if (i < 5) test.clock.wake();
+    }
+    stop();
+    test.clock.time += 5000;
+    const [first] = test.clock.sleeping;
+    first?.fire();
+  };
+
+  it.each([500, 503, 401])('(%i) is over for every kind as soon as it is for one', async (code) => {
+    await refusedForLong(code);
+    await until(() => scene.server.watches.size === 2);
+  });
+
+  it('is not taken for over by a watch that is accepted and ended at once', async () => {
+    scene.server.always(
+      ({ isWatch }) => isWatch,
+      (_, response) => !!response.writeHead(200).end(),
+    );
+    const test = scene.start();
+    await until(() => test.clock.pauses.length === 2);
+    for (let i = 3; i < 10; i++) {
+      test.clock.time += 5000;
+      const [first] = test.clock.sleeping;
+      first?.fire();
+      await until(() => test.clock.sleeping.size === 2);
+      expect(test.clock.pauses).toHaveLength(i);
+    }
+  });
+});
+
 describe('stop', () => {
   it.each([
     [

@@ -58,6 +58,8 @@ export class Reflector {
   /** Some watch since the last list was in order. */
   #isListProven = true;
   #listedAt = 0;
+  /** The server had accepted the watch that failed. */
+  #wasWatchOpen = false;
   /** The last watch was in order, and nothing has failed since. */
   #isWatchProven = false;
 
@@ -75,6 +77,7 @@ export class Reflector {
   /** Resolves when the signal is aborted, and not before; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      this.#wasWatchOpen = false;
       try {
         if (this.#resourceVersion !== null) await this.#watch({ after: this.#resourceVersion }, signal);
         else if (this.#isWatchListDue) await this.#watch('all-objects', signal);
@@ -133,6 +136,7 @@ export class Reflector {
     let stop = (): void => undefined;
     this.#isWatchProven = false;
     const opened = (): void => {
+      this.#wasWatchOpen = true;
       this.#options.staleness.opened();
       stop = clock.deadline(SETTLED_MS, () => this.#prove());
     };
@@ -205,8 +209,9 @@ export class Reflector {
     this.#trouble.failed(verb, textOf(error));
     if (verb === 'list') this.#options.listFailed();
     const pauseMs = this.#backoff.next(retryAfterMs);
-    if (this.#backoff.failures % RELIST_AFTER_FAILURES === 0) this.#resourceVersion = null;
-    if (code === 'KUBE_UNREACHABLE') return client.reachability.pause(pauseMs, signal);
+    if (retryAfterMs === 0 && this.#backoff.failures % RELIST_AFTER_FAILURES === 0) this.#resourceVersion = null;
+    // A watch that was accepted and failed says nothing against others, and they nothing for it.
+    if (!this.#wasWatchOpen && isOfAllKinds(error)) return client.reachability.pause(pauseMs, signal);
     return clock.sleep(pauseMs, signal);
   }
 
@@ -219,6 +224,12 @@ export class Reflector {
     }
   }
 }
+
+/** Trouble that is over for every kind as soon as it is for one: with the server, the way to it, or our credentials. */
+const isOfAllKinds = (error: unknown): boolean =>
+  error instanceof KubeError &&
+  error.retryAfterMs === 0 &&
+  (error.code === 'KUBE_UNREACHABLE' || error.code === 'KUBE_CONFIG' || error.status === 401 || error.status >= 500);
 
 /** For an error that is none of ours: tried again like any other. */
 const UNKNOWN = { code: 'KUBE_BROKEN_DATA', retryAfterMs: 0 } as const;

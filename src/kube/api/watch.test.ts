@@ -132,6 +132,22 @@ describe('a watch', () => {
     expect(scene.server.requestsOf(SERVICES, false).length).toBeLessThanOrEqual(2);
   });
 
+  it('waits as long as a busy server asks each time, and lists nothing anew for it', async () => {
+    const test = await scene.startWatching();
+    const stop = scene.server.always(isServiceWatch, refuse(429, 'too many requests', { 'retry-after': '2' }));
+    // Both watches have lasted long enough to be in order.
+    test.clock.expire(5000, 5000);
+    scene.server.watchesOf(SERVICES)[0]?.response.end();
+    for (let i = 1; i < 8; i++) {
+      await until(() => test.clock.pauses.filter((ms) => ms === 2400).length === i);
+      if (i === 7) stop();
+      test.clock.wake();
+    }
+    await until(() => scene.server.watches.size === 2);
+    expect(scene.server.requestsOf(SERVICES, false)).toHaveLength(1);
+    expect(test.lines.filter((line) => line.startsWith('warning'))).toHaveLength(1);
+  });
+
   it('resumes where it was after a reset in the middle of an event', async () => {
     scene.server.put(SERVICES, service('web'), true);
     const test = await scene.startWatching();

@@ -5,7 +5,7 @@ import type { Backend } from './backend.ts';
 import { type Candidate, findCandidates } from './candidates.ts';
 import { type Chain, followName } from './external-name.ts';
 import { defaultNsAddresses, isDefaultNs } from './name-servers.ts';
-import { found, NODATA, type Outcome } from './outcome.ts';
+import { found, NODATA, type Outcome, UNKNOWN } from './outcome.ts';
 
 /** Above this many records a set finds duplicates faster than looking through them. */
 const FEW = 8;
@@ -29,6 +29,7 @@ class Collection {
   readonly #hosts: string[] = [];
   #hostSet: Set<string> | null = null;
   #isTruncated = false;
+  #isUnknown = false;
 
   constructor(backend: Backend, ask: Ask, chain: Chain) {
     this.#backend = backend;
@@ -55,12 +56,12 @@ class Collection {
         });
       this.#add(followed);
     }
-    return this.#records.length === 0 && !this.#isTruncated
-      ? NODATA
-      : found(this.#records, undefined, this.#isTruncated);
+    if (this.#records.length > 0 || this.#isTruncated) return found(this.#records, undefined, this.#isTruncated);
+    return this.#isUnknown ? UNKNOWN : NODATA;
   }
 
   #add(outcome: Outcome): void {
+    if (outcome === UNKNOWN) this.#isUnknown = true;
     if (outcome === null) return;
     for (const record of outcome.answer) this.#records.push(record);
     if (outcome.isTruncated) this.#isTruncated = true;

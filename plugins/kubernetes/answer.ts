@@ -9,7 +9,7 @@ import { answerCname, answerNothing, answerSrv, answerTxt } from './answer-servi
 import { type Ask, askOf } from './ask.ts';
 import type { Backend } from './backend.ts';
 import { answerNs } from './name-servers.ts';
-import { found, NODATA, type Outcome } from './outcome.ts';
+import { found, NODATA, type Outcome, UNKNOWN } from './outcome.ts';
 import { StartOfAuthority } from './start-of-authority.ts';
 
 /** Answers for the zones of one directive. */
@@ -72,6 +72,7 @@ export class Answerer {
       if (isFallenThrough(ask.name, options.fallthroughZones)) return next(ask.query);
       return this.#negative(ask, cluster.isSynced ? RCODE.NXDOMAIN : RCODE.SERVFAIL);
     }
+    if (outcome === UNKNOWN) return this.#negative(ask, RCODE.SERVFAIL);
     const { answer, additional, isTruncated } = outcome;
     if (answer.length === 0) return this.#negative(ask, RCODE.NOERROR);
     // Targets below the zone are written with the zone as the question spells it.

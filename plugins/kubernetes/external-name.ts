@@ -4,7 +4,7 @@ import type { Reply } from '#plugin/index.ts';
 import { answerAddress } from './answer-address.ts';
 import { Ask } from './ask.ts';
 import type { Backend } from './backend.ts';
-import { found, type Outcome } from './outcome.ts';
+import { found, type Outcome, UNKNOWN } from './outcome.ts';
 
 /** CNAME targets passed on the way here, folded. */
 export type Chain = readonly Name[];
@@ -52,12 +52,16 @@ const followInside = (
   chain: Chain,
 ): Outcome | Promise<Outcome> => {
   const rest = answerAddress(backend, new Ask(ask.query, target, ask, ask.type), [...chain, target.name]);
-  return rest instanceof Promise ? rest.then((outcome) => behind(record, outcome)) : behind(record, rest);
+  return rest instanceof Promise
+    ? rest.then((outcome) => behind(backend, record, outcome))
+    : behind(backend, record, rest);
 };
 
 /** A CNAME into the zone stands only where it leads to something; a cut on the way there is told in any case. */
-const behind = (record: ResourceRecord, rest: Outcome): Outcome => {
-  if (rest === null || rest.answer.length === 0) return rest;
+const behind = ({ cluster }: Backend, record: ResourceRecord, rest: Outcome): Outcome => {
+  // Before the first sync the target may only not be known yet, and the client must not take that for "no address".
+  if (rest === null) return cluster.isSynced ? null : UNKNOWN;
+  if (rest.answer.length === 0) return rest;
   return found([record, ...rest.answer], undefined, rest.isTruncated);
 };
 

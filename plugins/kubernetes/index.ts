@@ -1,6 +1,7 @@
 import { definePlugin } from '#plugin/index.ts';
 import { KubernetesInstance } from './instance.ts';
 import { OPTION_NAMES, readOptions } from './options.ts';
+import { stateFileOf } from './state-of-cluster.ts';
 
 /** Answers for the Services and Pods of a Kubernetes cluster. */
 export default definePlugin({
@@ -8,5 +9,9 @@ export default definePlugin({
   isRepeatable: true,
   isOnce: true,
   options: OPTION_NAMES,
-  setup: (context) => new KubernetesInstance(readOptions(context), context.block, context.services),
+  setup: (context) => {
+    const options = readOptions(context);
+    const stateFile = stateFileOf(context, options);
+    return new KubernetesInstance({ ...options, stateFile }, context.block, context.services);
+  },
 });

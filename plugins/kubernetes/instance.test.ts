@@ -80,8 +80,8 @@ describe('waiting for the data at the start', () => {
   const syncing = () => {
     let done: (() => void) | null = null;
     const cluster = {
-      isSynced: false,
-      onSynced: (told: () => void) => {
+      isUsable: false,
+      onUsable: (told: () => void) => {
         done = told;
         return () => {
           done = null;

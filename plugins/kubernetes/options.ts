@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { readDurationMs, readInteger } from '#corefile/readers.ts';
 import type { Faults, Occurrence, OptionLine, Token } from '#corefile/tree.ts';
 import { isWithin, type Name, nameFromText, textFromName } from '#dns/name.ts';
@@ -32,6 +33,15 @@ export interface KubernetesOptions {
   readonly fallthroughZones: readonly Name[];
   readonly ttlSeconds: number;
   readonly startupTimeoutMs: number;
+  /** Where the cluster is kept over a restart; null where it is not, or where another block says it. */
+  readonly state: StateLine | null;
+}
+
+/** A `state` line. */
+export interface StateLine {
+  /** Absolute. */
+  readonly file: string;
+  readonly token: Token;
 }
 
 /** Names of the options that are read here. */
@@ -52,6 +62,7 @@ export const OPTION_NAMES = [
   'noendpoints',
   'pods',
   'startup_timeout',
+  'state',
   'tls',
   'ttl',
   'zonal',
@@ -76,11 +87,12 @@ export const readOptions = ({ directive, block, faults, services }: SetupContext
     faults.add('non-reverse zone name must be used', occurrence.args[0] ?? occurrence.name);
   const reader = new OptionReader(faults, zones);
   for (const line of occurrence.body ?? []) reader.read(line);
-  reader.checkTogether();
+  const origin = reader.origin(services.manifestDirectories);
+  reader.checkTogether(origin);
   return {
     zones,
     primaryZone: primaryZone ?? zones[0] ?? IN_ADDR_ARPA,
-    origin: reader.origin(services.manifestDirectories),
+    origin,
     labels: reader.labels,
     namespaceLabels: reader.namespaceLabels,
     namespaces: reader.namespaces,
@@ -91,6 +103,7 @@ export const readOptions = ({ directive, block, faults, services }: SetupContext
     fallthroughZones: reader.fallthroughZones,
     ttlSeconds: reader.ttlSeconds,
     startupTimeoutMs: reader.startupTimeoutMs,
+    state: origin.kind === 'api' ? reader.state : null,
   };
 };
 
@@ -107,6 +120,7 @@ class OptionReader {
   fallthroughZones: readonly Name[] = [];
   ttlSeconds = 5;
   startupTimeoutMs = 5000;
+  state: StateLine | null = null;
   #endpoint = '';
   #tls: { readonly cert: string; readonly key: string; readonly ca: string } | null = null;
   #kubeconfig: { readonly file: string; readonly context?: string } | null = null;
@@ -197,6 +211,9 @@ class OptionReader {
       case 'startup_timeout':
         this.#readStartupTimeout(line);
         break;
+      case 'state':
+        if (this.#hasCount(line, 1, 1)) this.state = { file: resolve(first), token: line.args[0] as Token };
+        break;
       case 'multicluster':
         this.#readMulticluster(line);
         break;
@@ -211,7 +228,12 @@ class OptionReader {
   }
 
   /** Faults that concern more than one option. */
-  checkTogether(): void {
+  checkTogether(origin: Origin): void {
+    const state = this.seen.get('state');
+    if (state !== undefined && this.#manifests.length > 0)
+      this.#faults.add('state is of no use with manifests', state, 'remove it: manifests are there at every start');
+    else if (state !== undefined && origin.kind === 'manifests')
+      this.#faults.warn('state is not used: the cluster is that of -manifests', state);
     const namespaceLabels = this.seen.get('namespace_labels');
     if (this.namespaces.size > 0 && namespaceLabels !== undefined)
       this.#faults.add('Error during parsing: namespaces and namespace_labels cannot both be set', namespaceLabels);

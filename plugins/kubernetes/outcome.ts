@@ -14,6 +14,9 @@ const NONE: readonly never[] = Object.freeze([]);
 /** The name is there and has no records of the type. */
 export const NODATA: Found = Object.freeze({ answer: NONE, additional: NONE, isTruncated: false });
 
+/** The name is there, and its records would be those of a name that is not known, perhaps only not yet. */
+export const UNKNOWN: Found = Object.freeze({ ...NODATA });
+
 export const found = (
   answer: readonly ResourceRecord[],
   additional: readonly ResourceRecord[] = NONE,

@@ -35,10 +35,10 @@ describe('SharedCluster', () => {
     const source = new TestSource([], false);
     const cluster = new SharedCluster('one', source, testServices());
     const told: string[] = [];
-    cluster.onSynced(() => told.push('waiting'));
-    cluster.onSynced(() => told.push('gone'))();
+    cluster.onUsable(() => told.push('waiting'));
+    cluster.onUsable(() => told.push('gone'))();
     source.sync();
-    cluster.onSynced(() => told.push('late'));
+    cluster.onUsable(() => told.push('late'));
     expect(told).toEqual(['waiting', 'late']);
   });
 });

@@ -25,8 +25,13 @@ const PROJECTIONS: Readonly<Record<string, (raw: unknown) => KubeObject | null>>
 export class TestSource implements ClusterSource {
   #events: SourceEvents | null = null;
   #isSynced: boolean;
+  readonly #known = new Map<string, KubeObject>();
   readonly #objects: readonly KubeObject[];
   isStopped = false;
+
+  get isStarted(): boolean {
+    return this.#events !== null;
+  }
 
   constructor(manifests: readonly Manifest[] = [], isSynced = true) {
     this.#objects = manifests.map(objectOf);
@@ -35,7 +40,7 @@ export class TestSource implements ClusterSource {
 
   start(events: SourceEvents): void {
     this.#events = events;
-    for (const object of this.#objects) events.change({ type: 'set', object });
+    for (const object of this.#objects) this.#give(object);
   }
 
   async stop(): Promise<void> {
@@ -51,14 +56,36 @@ export class TestSource implements ClusterSource {
     this.#events?.synced('Service');
   }
 
+  /** The cluster can't be listed. */
+  away(): void {
+    this.#events?.away?.();
+  }
+
+  objects(): Iterable<KubeObject> {
+    return this.#known.values();
+  }
+
+  restore(object: KubeObject): void {
+    if (!this.#known.has(keyOf(object))) this.#give(object);
+  }
+
   set(manifest: Manifest): void {
-    this.#events?.change({ type: 'set', object: objectOf(manifest) });
+    this.#give(objectOf(manifest));
+  }
+
+  #give(object: KubeObject): void {
+    this.#known.set(keyOf(object), object);
+    this.#events?.change({ type: 'set', object });
   }
 
   delete(kind: Kind, namespace: string, name: string): void {
+    this.#known.delete(keyOf({ kind, namespace, name }));
     this.#events?.change({ type: 'delete', kind, namespace, name });
   }
 }
+
+const keyOf = ({ kind, namespace, name }: Pick<KubeObject, 'kind' | 'namespace' | 'name'>): string =>
+  `${kind} ${namespace}/${name}`;
 
 const objectOf = (manifest: Manifest): KubeObject => {
   const object = PROJECTIONS[manifest.kind]?.(manifest) ?? null;

@@ -120,6 +120,7 @@ describe('a state', () => {
           kind: 'state',
           header: HEADER,
           objects: before,
+          bytes: octets.length,
         });
       }),
       runs(300),

@@ -9,7 +9,12 @@ const MAX_LINE_BYTES = 64 * 1024 * 1024;
 
 /** A whole state; or why the file is of no use, in words that say it of "it". */
 export type StateReading =
-  | { readonly kind: 'state'; readonly header: StateHeader; readonly objects: readonly KubeObject[] }
+  | {
+      readonly kind: 'state';
+      readonly header: StateHeader;
+      readonly objects: readonly KubeObject[];
+      readonly bytes: number;
+    }
   | { readonly kind: 'unusable'; readonly reason: string };
 
 /**
@@ -55,7 +60,7 @@ export class StateParser {
     if (this.#restBytes > 0) this.#reason ??= 'something follows its end';
     if (this.#reason !== null || this.#header === null)
       return { kind: 'unusable', reason: this.#reason ?? 'it is no state file' };
-    return { kind: 'state', header: this.#header, objects: this.#objects };
+    return { kind: 'state', header: this.#header, objects: this.#objects, bytes: this.#bytes };
   }
 
   #carry(octets: Buffer): void {

@@ -45,11 +45,14 @@ export interface NoTestbed {
 
 const SOURCE = fileURLToPath(new URL('../../../shared/testbed', import.meta.url));
 
-/** Starts a testbed, or says why it can't be had; the test is then counted as skipped, with the reason. */
-export const startTestbed = async (flags = ''): Promise<Testbed | NoTestbed> => {
+/**
+ * Starts a testbed, or says why it can't be had; the test is then counted as skipped, with the reason. `directory` is one that is built;
+ * without it one is looked for, or built.
+ */
+export const startTestbed = async (flags = '', directory?: string): Promise<Testbed | NoTestbed> => {
   const missing = (await Promise.all(['etcd', 'etcdctl', 'kubectl', 'curl'].map(lacks))).filter((name) => name !== '');
   if (missing.length > 0) return { skip: `${missing.join(', ')} not installed` };
-  const built = await findOrBuild();
+  const built = await findOrBuild(directory);
   if ('skip' in built) return built;
   const state = await mkdtemp(join((await exists('/dev/shm')) ? '/dev/shm' : tmpdir(), 'testbed-'));
   const port = await freePorts();
@@ -99,7 +102,8 @@ interface Built {
   readonly scripts: string;
 }
 
-const findOrBuild = async (): Promise<Built | NoTestbed> => {
+const findOrBuild = async (directory?: string): Promise<Built | NoTestbed> => {
+  if (directory !== undefined) return { binary: join(directory, 'bin', 'mini-apiserver'), scripts: directory };
   if (!(await exists(join(SOURCE, 'up.sh')))) return { skip: '../shared/testbed is not there' };
   const given = process.env.MINI_BIN;
   if (given !== undefined) return { binary: given, scripts: SOURCE };

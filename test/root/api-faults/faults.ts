@@ -13,6 +13,8 @@ export interface Fault {
   readonly says: RegExp | null;
   /** The cluster can't be changed while it lasts. */
   readonly isClusterAway?: boolean;
+  /** It is one that is worth trying for minutes. */
+  readonly isLong?: true;
   /** Everything has to be listed anew. Where the log says nothing, nothing is; elsewhere it depends on how long it lasts. */
   readonly isListedAnew?: true;
   /** Kinds that are in step all the while. */
@@ -59,6 +61,7 @@ export const FAULTS: readonly Fault[] = [
       await isLost(stage);
     },
     end: ({ testbed }) => testbed.startApi(),
+    isLong: true,
     says: /failed to watch/,
     isClusterAway: true,
   },

@@ -15,6 +15,7 @@ import multisocket from './multisocket/index.ts';
 import prometheus from './prometheus/index.ts';
 import ready from './ready/index.ts';
 import reload from './reload/index.ts';
+import sourceLimit from './source_limit/index.ts';
 import whoami from './whoami/index.ts';
 
 /** A directive of CoreDNS's that this server does not have, and the way out. */
@@ -43,6 +44,8 @@ export const PLUGINS: readonly (PluginDefinition | UnbuiltPlugin)[] = [
   reload,
   unbuilt('nsid', REMOVE),
   bufsize,
+  // Of our own; CoreDNS has none of this name.
+  sourceLimit,
   bind,
   debug,
   unbuilt('trace', REMOVE),

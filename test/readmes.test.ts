@@ -30,7 +30,9 @@ const syntaxOptions = (markdown: string): string[] => {
     fenced(section, '')[0]
       ?.split('\n')
       .filter((line) => /^\s/.test(line)) ?? [];
-  return [...new Set(words.map((line) => /^\s+([a-z_]+)/.exec(line)?.[1] ?? '').filter((word) => word !== ''))].sort();
+  return [
+    ...new Set(words.map((line) => /^\s+([a-z_0-9]+)/.exec(line)?.[1] ?? '').filter((word) => word !== '')),
+  ].sort();
 };
 
 describe('the README of each plugin', () => {

@@ -42,6 +42,12 @@ export const isIPv4Peer = (bytes: Uint8Array, at: number): boolean => {
   return bytes[at + 18] === 0xff && bytes[at + 19] === 0xff;
 };
 
+/** Where the peer's address begins: 4 octets where `isIPv4Peer`, else 16. */
+export const addressStart = (bytes: Uint8Array, at: number): number => {
+  if (isFamily4(bytes, at)) return at + 4;
+  return isIPv4Peer(bytes, at) ? at + 20 : at + 8;
+};
+
 export const portOf = (bytes: Uint8Array, at: number): number =>
   ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number);
 

@@ -1,4 +1,4 @@
-import type { Corefile, Directive, Faults } from '#corefile/tree.ts';
+import type { Corefile, Directive, Faults, Token } from '#corefile/tree.ts';
 import type { Name } from '#dns/name.ts';
 import type { Handler } from './chain.ts';
 import type { Services } from './services.ts';
@@ -8,6 +8,25 @@ export interface ZoneKey {
   readonly transport: 'dns' | 'tls' | 'quic' | 'grpc' | 'https' | 'https3';
   readonly zone: Name;
   readonly port: number;
+}
+
+/** A range of addresses: 4 or 16 octets, of which the first bits count. */
+export interface AddressRange {
+  readonly octets: readonly number[];
+  readonly prefix: number;
+}
+
+/** How many queries over UDP a source gets answered (`source_limit`). */
+export interface SourceLimit {
+  /** Answers a second for each source, and how many of them may be at once. */
+  readonly rate: number;
+  readonly burst: number;
+  /** Bits of an address that make a source. */
+  readonly ipv4Prefix: number;
+  readonly ipv6Prefix: number;
+  /** Every so many-th query above the limit is told to come back over TCP; 0: none is. */
+  readonly slip: number;
+  readonly exempt: readonly AddressRange[];
 }
 
 /** Settings of a server block that one plugin makes and the server, or another plugin, reads. */
@@ -20,6 +39,8 @@ export interface BlockSettings {
   isStackLogged?: boolean;
   /** `multisocket`: listener threads that this block asks for; 0 or left out: it does not say. */
   socketCount?: number;
+  /** `source_limit`, with the word where it stands: holds for the addresses that the block listens on. */
+  sourceLimit?: { readonly limit: SourceLimit; readonly token: Token };
 }
 
 /** The server block a directive stands in. */

@@ -27,12 +27,14 @@ export { RCODE } from '#dns/registry/rcodes.ts';
 export { RR_TYPE, rrTypeName } from '#dns/registry/rr-types.ts';
 export { composeChain, type Handler, type Layer, mapReply, type Next } from './chain.ts';
 export {
+  type AddressRange,
   type BlockInfo,
   type BlockSettings,
   definePlugin,
   type Instance,
   type PluginDefinition,
   type SetupContext,
+  type SourceLimit,
   type UnbuiltPlugin,
   type ZoneKey,
 } from './define.ts';

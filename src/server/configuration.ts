@@ -94,6 +94,7 @@ export const configure = (options: ConfigureOptions): Configuration => {
     blocks.map(({ info, hosts }, i) => ({ keys: info.keys, hosts, token: corefile.blocks[i]?.keys[0] ?? null })),
     faults,
   );
+  findLimitsAtOdds(blocks, faults);
   const socketCount = Math.max(0, ...blocks.map(({ info }) => info.settings.socketCount ?? 0));
   return { corefile, instances, groups: groupBlocks(blocks, options), socketCount, faults, sources };
 };
@@ -106,6 +107,23 @@ const setUp = (definition: PluginDefinition, context: SetupContext): Instance | 
     const message = error instanceof Error ? error.message : String(error);
     context.faults.add(`setup failed: ${message}`, context.directive.occurrences[0]?.name ?? null);
     return null;
+  }
+};
+
+/** A query is counted before it is known which block it is for, so an address can have one limit only. */
+const findLimitsAtOdds = (blocks: readonly SetUpBlock[], faults: Faults): void => {
+  const limits = new Map<string, string>();
+  for (const { info, hosts } of blocks) {
+    const { sourceLimit } = info.settings;
+    if (sourceLimit === undefined) continue;
+    const text = JSON.stringify(sourceLimit.limit);
+    const keys = new Set(hosts.flatMap((host) => info.keys.map(({ port }) => addressText({ host, port }))));
+    for (const key of keys) {
+      const other = limits.get(key);
+      if (other !== undefined && other !== text)
+        faults.add(`another server block on ${key} has another source_limit`, sourceLimit.token);
+      limits.set(key, text);
+    }
   }
 };
 

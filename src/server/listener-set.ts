@@ -21,12 +21,14 @@ export class ListenerSet {
   readonly #udp: UdpListeners;
   readonly #tcpMetrics: TcpMetrics;
   #pairs = new Map<string, Pair>();
+  #groups: readonly ServerGroup[] = [];
   /** UDP sockets wanted for each address by what is served now. */
   #socketCount = 0;
 
   constructor(udp: UdpListeners, tcpMetrics: TcpMetrics) {
     this.#udp = udp;
     this.#tcpMetrics = tcpMetrics;
+    udp.followMainMemory(() => this.#groups.reduce((sum, group) => sum + (group.memory?.octets ?? 0), 0));
   }
 
   /**
@@ -51,6 +53,7 @@ export class ListenerSet {
       throw error;
     }
     this.#socketCount = socketCount;
+    this.#groups = wanted.map(({ group }) => group);
     for (const { address, group } of wanted)
       for (const listener of next.get(addressText(address))?.listeners ?? []) listener.serve(group);
     const unwanted = [...this.#pairs].filter(([key]) => !next.has(key)).flatMap(([, pair]) => pair.listeners);

@@ -12,6 +12,7 @@ import {
   type Reply,
   type ServerHandle,
   type Services,
+  type SourceLimit,
   type Transport,
 } from '#plugin/index.ts';
 import { acceptMessage, badVersion, isOddClass } from './accept.ts';
@@ -69,6 +70,8 @@ export interface GroupOptions {
 /** All that is served on one listening address: its zones, and the memory of its replies. CoreDNS: `dnsserver.Server`. */
 export class ServerGroup implements ServerHandle {
   readonly label: string;
+  /** What its sources get over UDP, null where there is no limit. */
+  readonly sourceLimit: SourceLimit | null;
   /** What TCP and dgram repeat from; made with the first reply for it, as with batches there may never be one. */
   memory: AnswerMemory | null = null;
   readonly #memoryOctets: number;
@@ -92,6 +95,7 @@ export class ServerGroup implements ServerHandle {
     this.#takesAnyClass = names.has('chaos') || names.has('forward');
     this.#isStackLogged = sites.some(({ block }) => block.settings.isStackLogged);
     this.#isDebug = sites.some(({ block }) => block.settings.isDebug);
+    this.sourceLimit = sites.find(({ block }) => block.settings.sourceLimit)?.block.settings.sourceLimit?.limit ?? null;
     this.#memoryOctets = names.has('view') ? 0 : memoryOctets;
   }
 

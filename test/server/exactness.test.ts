@@ -132,6 +132,7 @@ describe.each<readonly [title: string, more: string]>([
   ['with a cache that refreshes early', 'cache 30 {\nprefetch 2 1m 90%\n}'],
   ['without cache', ''],
   ['with cache and bufsize', 'cache 30\nbufsize 900'],
+  ['below the limit of its source', 'cache 30\nsource_limit 1000000'],
   ['with cache and an upstream', 'forward . UPSTREAM\ncache 30'],
   ...(hasIPv6 ? [['over IPv6', 'cache 30\nbind ::1'] as const] : []),
 ])('a remembered reply, %s,', (_title, more) => {

@@ -7,7 +7,7 @@ import { Answer, DROP, type Query, type Reply } from '#plugin/index.ts';
 import { testServices } from '#plugin/testing.ts';
 import { ask, encodeQuery, exchangeUdp, TcpClient } from '#test/dns-client.ts';
 import type { ServerGroup } from '../server-group.ts';
-import { type Chain, groupOf as rememberingGroupOf } from './batch/testing.ts';
+import { type Chain, groupOf as rememberingGroupOf, testDgramQueries } from './batch/testing.ts';
 import type { Listener } from './listener.ts';
 import { TCP_LIMITS, TcpListener } from './tcp.ts';
 import type { TcpLimits } from './tcp-connection.ts';
@@ -34,7 +34,7 @@ const groupOf = (chain: Chain): ServerGroup =>
   );
 
 const udp = async (chain: (query: Query) => Reply | Promise<Reply>, host = '127.0.0.1') => {
-  const listener = await UdpDgramListener.open({ host, port: 0 });
+  const listener = await UdpDgramListener.open({ host, port: 0 }, testDgramQueries());
   opened.push(listener);
   listener.serve(groupOf(chain));
   return { address: host, port: listener.port };
@@ -97,7 +97,7 @@ describe('UDP by dgram', () => {
 
   it('says what Go says of a port that is taken', async () => {
     const { port } = await udp(hello);
-    await expect(UdpDgramListener.open({ host: '127.0.0.1', port })).rejects.toThrow(
+    await expect(UdpDgramListener.open({ host: '127.0.0.1', port }, testDgramQueries())).rejects.toThrow(
       `listen udp 127.0.0.1:${port}: bind: address already in use`,
     );
   });

@@ -12,7 +12,14 @@ import { ask, type Endpoint, encodeQuery, exchangeUdp } from '#test/dns-client.t
 import { until } from '#test/until.ts';
 import { Receiver } from './batch/receiver.ts';
 import { Sender } from './batch/sender.ts';
-import { type BatchOptions, type Chain, groupOf, startBatch, type TestBatch } from './batch/testing.ts';
+import {
+  type BatchOptions,
+  type Chain,
+  groupOf,
+  startBatch,
+  type TestBatch,
+  testDgramQueries,
+} from './batch/testing.ts';
 import { UdpDgramListener } from './udp-dgram.ts';
 
 const libc = await loadLibc();
@@ -28,7 +35,7 @@ const start = async (chain: Chain, options: BatchOptions = {}): Promise<TestBatc
 };
 /** The same chain on a dgram listener. */
 const startDgram = async (chain: Chain, { services }: TestBatch): Promise<Endpoint> => {
-  const listener = await UdpDgramListener.open({ host: '127.0.0.1', port: 0 });
+  const listener = await UdpDgramListener.open({ host: '127.0.0.1', port: 0 }, testDgramQueries());
   closers.push(() => listener.close());
   listener.serve(groupOf(chain, services));
   return { address: '127.0.0.1', port: listener.port };

@@ -1,7 +1,8 @@
 import { UdpSocket } from '#libc/udp-socket.ts';
-import type { Generations } from '#plugin/index.ts';
+import type { Generations, Services } from '#plugin/index.ts';
 import type { RepeatableReply } from '../answer-memory/repeatable-reply.ts';
 import type { ReplySink, ServerGroup } from '../server-group.ts';
+import { LimitKeeper } from '../source-limit/limit-keeper.ts';
 import { BatchPeer } from './batch/batch-peer.ts';
 import type { BatchThreads, HandedQueries } from './batch/batch-threads.ts';
 import type { ListenerThread } from './batch/listener-thread.ts';
@@ -13,6 +14,9 @@ const RECEIVE_BUFFER_OCTETS = 4 * 1024 * 1024;
 /** A datagram that was on its way into a socket while new ones were turned away has arrived by then. */
 const SETTLES_MS = 50;
 
+/** What a UDP listener needs of the process. */
+export type UdpServices = Pick<Services, 'metrics' | 'clock' | 'generations'>;
+
 /**
  * UDP by batches: one socket a thread, each answering what it remembers; the rest comes here. The sockets belong to this listener and
  * outlive threads and configurations.
@@ -21,6 +25,7 @@ export class UdpBatchListener implements Listener, HandedQueries {
   readonly #threads: BatchThreads;
   readonly #address: ListenAddress;
   readonly #generations: Generations;
+  readonly #limit: LimitKeeper;
   /** Moves when another configuration is served, so that what threads remember of the last one is forgotten. */
   readonly #slot: number;
   readonly #sockets: UdpSocket[] = [];
@@ -31,10 +36,11 @@ export class UdpBatchListener implements Listener, HandedQueries {
   #isClosed = false;
   #group: ServerGroup | null = null;
 
-  private constructor(address: ListenAddress, threads: BatchThreads, generations: Generations) {
+  private constructor(address: ListenAddress, threads: BatchThreads, { generations, metrics, clock }: UdpServices) {
     this.#address = address;
     this.#threads = threads;
     this.#generations = generations;
+    this.#limit = new LimitKeeper({ metrics, clock });
     this.#slot = generations.slotOf(`listener/${addressText(address)}`);
     try {
       for (const _thread of threads.threads) this.#open();
@@ -48,8 +54,8 @@ export class UdpBatchListener implements Listener, HandedQueries {
   }
 
   /** Binds a socket for every thread; throws the reason where it can't. Nothing is read before `serve`. */
-  static open(address: ListenAddress, threads: BatchThreads, generations: Generations): UdpBatchListener {
-    return new UdpBatchListener(address, threads, generations);
+  static open(address: ListenAddress, threads: BatchThreads, services: UdpServices): UdpBatchListener {
+    return new UdpBatchListener(address, threads, services);
   }
 
   get port(): number {
@@ -64,7 +70,11 @@ export class UdpBatchListener implements Listener, HandedQueries {
     const isFirst = this.#group === null;
     this.#group = group;
     this.#generations.bump(this.#slot);
-    if (isFirst) for (const thread of this.#threads.threads) this.#hand(thread);
+    const isOtherLimit = this.#limit.change(group.sourceLimit, group.label);
+    for (const thread of this.#threads.threads) {
+      if (isFirst) this.#hand(thread);
+      else if (isOtherLimit) thread.limit(this.#number, this.#limit.current);
+    }
   }
 
   handle(query: HandedQuery, thread: ListenerThread): void {
@@ -153,7 +163,7 @@ export class UdpBatchListener implements Listener, HandedQueries {
 
   #hand(thread: ListenerThread): void {
     const { fd } = this.#sockets[thread.number - 1] as UdpSocket;
-    thread.add({ number: this.#number, fd, memoryOctets: this.#threads.memoryOctets });
+    thread.add({ number: this.#number, fd, memoryOctets: this.#threads.memoryOctets, limit: this.#limit.current });
   }
 }
 

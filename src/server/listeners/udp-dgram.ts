@@ -1,8 +1,13 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { addressFromText } from '#dns/address.ts';
 import type { Peer } from '#plugin/index.ts';
 import type { ReplySink, ServerGroup } from '../server-group.ts';
+import { LimitKeeper } from '../source-limit/limit-keeper.ts';
+import { SourceLimiter } from '../source-limit/source-limiter.ts';
+import { TRUNCATED_OCTETS } from '../source-limit/truncated-reply.ts';
+import type { DgramQueries } from './dgram-queries.ts';
 import { type ListenAddress, type Listener, listenError } from './listener.ts';
 import { quietTurn } from './quiet-turn.ts';
 
@@ -15,16 +20,19 @@ class UdpSink implements ReplySink {
   readonly #socket: Socket;
   readonly #port: number;
   readonly #address: string;
-  constructor(socket: Socket, port: number, address: string) {
+  readonly #queries: DgramQueries;
+  constructor(socket: Socket, port: number, address: string, queries: DgramQueries) {
     this.#socket = socket;
     this.#port = port;
     this.#address = address;
+    this.#queries = queries;
   }
   send(message: Buffer): void {
     sendTo(this.#socket, message, this.#port, this.#address);
+    this.#queries.done();
   }
   none(): void {
-    return;
+    this.#queries.done();
   }
 }
 
@@ -48,11 +56,14 @@ class BoundSocket {
   readonly socket: Socket;
   readonly #family: 4 | 6;
   #local = { address: '', port: 0 };
+  readonly #queries: DgramQueries;
   group: ServerGroup | null = null;
+  limiter: SourceLimiter | null = null;
   /** Messages that have come. */
   received = 0;
 
-  constructor(host: string) {
+  constructor(host: string, queries: DgramQueries) {
+    this.#queries = queries;
     this.#family = isIPv6(host) ? 6 : 4;
     // The address is a number already: looking it up again costs a tenth of a reply.
     this.socket = createSocket({
@@ -87,11 +98,16 @@ class BoundSocket {
     const { group } = this;
     this.received++;
     if (group === null) return;
+    const queries = this.#queries;
+    queries.count('received');
+    if (this.limiter !== null && !this.#isAdmitted(this.limiter, bytes, remote)) return;
     const known = group.recall(bytes, this.#family === 6, false);
     if (known !== null) {
+      queries.count('remembered');
       sendTo(this.socket, known, remote.port, remote.address);
       return;
     }
+    if (!queries.take()) return;
     const peer: Peer = {
       address: remote.address,
       port: remote.port,
@@ -99,7 +115,18 @@ class BoundSocket {
       localAddress: this.#local.address,
       localPort: this.#local.port,
     };
-    group.handle(bytes, peer, 'udp', new UdpSink(this.socket, remote.port, remote.address));
+    group.handle(bytes, peer, 'udp', new UdpSink(this.socket, remote.port, remote.address, queries));
+  }
+
+  #isAdmitted(limiter: SourceLimiter, bytes: Buffer, { address, port }: RemoteInfo): boolean {
+    const octets = addressFromText(address.split('%', 1)[0] as string);
+    limiter.begin(this.#queries.services.clock.monotonicMs());
+    if (octets === null || limiter.admits(octets, 0, octets.length)) return true;
+    this.#queries.count('limited');
+    const reply = Buffer.alloc(TRUNCATED_OCTETS);
+    const length = limiter.refuse(bytes, bytes.length, reply, 0);
+    if (length > 0) sendTo(this.socket, reply.subarray(0, length), port, address);
+    return false;
   }
 }
 
@@ -128,19 +155,28 @@ export const localAddresses = (): string[] => {
 export class UdpDgramListener implements Listener {
   readonly #addresses: () => string[];
   readonly #sockets = new Map<string, BoundSocket>();
+  readonly #queries: DgramQueries;
+  readonly #limit: LimitKeeper;
+  #limiter: SourceLimiter | null = null;
   #group: ServerGroup | null = null;
   #timer: NodeJS.Timeout | null = null;
   #port: number;
   #isRetired = false;
 
-  private constructor(address: ListenAddress, addresses: () => string[]) {
+  private constructor(address: ListenAddress, queries: DgramQueries, addresses: () => string[]) {
+    this.#queries = queries;
+    this.#limit = new LimitKeeper(queries.services);
     this.#addresses = addresses;
     this.#port = address.port;
   }
 
   /** Binds, or rejects with the reason. `addresses` lists this machine's addresses. */
-  static async open(address: ListenAddress, addresses: () => string[] = localAddresses): Promise<UdpDgramListener> {
-    const listener = new UdpDgramListener(address, addresses);
+  static async open(
+    address: ListenAddress,
+    queries: DgramQueries,
+    addresses: () => string[] = localAddresses,
+  ): Promise<UdpDgramListener> {
+    const listener = new UdpDgramListener(address, queries, addresses);
     try {
       if (address.host !== '') await listener.#bind(address.host);
       else {
@@ -160,7 +196,11 @@ export class UdpDgramListener implements Listener {
 
   serve(group: ServerGroup): void {
     this.#group = group;
-    for (const bound of this.#sockets.values()) bound.group = group;
+    if (this.#limit.change(group.sourceLimit, group.label)) {
+      const { current } = this.#limit;
+      this.#limiter = current === null ? null : new SourceLimiter(current, this.#queries.sheet);
+    }
+    for (const bound of this.#sockets.values()) this.#hand(bound);
   }
 
   /** dgram has no way to refuse what comes later: it is answered as far as it is until `close`. */
@@ -182,7 +222,7 @@ export class UdpDgramListener implements Listener {
   }
 
   async #bind(host: string): Promise<void> {
-    const bound = new BoundSocket(host);
+    const bound = new BoundSocket(host, this.#queries);
     try {
       await bound.bind(host, this.#port);
     } catch (error) {
@@ -190,8 +230,13 @@ export class UdpDgramListener implements Listener {
       throw error;
     }
     this.#port = bound.port;
-    bound.group = this.#group;
+    this.#hand(bound);
     this.#sockets.set(host, bound);
+  }
+
+  #hand(bound: BoundSocket): void {
+    bound.group = this.#group;
+    bound.limiter = this.#limiter;
   }
 
   async #follow(): Promise<void> {

@@ -1,9 +1,11 @@
 import { loadLibc } from '#libc/libc.ts';
 import type { Services } from '#plugin/index.ts';
 import { BatchThreads } from './batch/batch-threads.ts';
+import { DgramQueries, MAIN_THREAD } from './dgram-queries.ts';
 import type { ListenAddress, Listener } from './listener.ts';
 import { readCpuFacts, threadCount } from './thread-count.ts';
 import { UdpBatchListener } from './udp-batch.ts';
+import { UdpCounts } from './udp-counts.ts';
 import { UdpDgramListener } from './udp-dgram.ts';
 
 /** More threads than this are not started, whatever `multisocket` says: each costs some 10 MB. */
@@ -31,11 +33,19 @@ export class UdpListeners {
   readonly #options: UdpOptions;
   readonly #surroundings: Surroundings;
   #threads: BatchThreads | null = null;
+  readonly #counts: UdpCounts;
+  #dgramQueries: DgramQueries | null = null;
   #isPrepared = false;
 
   constructor(options: UdpOptions, surroundings: Surroundings) {
     this.#options = options;
     this.#surroundings = surroundings;
+    this.#counts = new UdpCounts(surroundings.services.metrics);
+  }
+
+  /** Octets of replies that main remembers, for TCP and dgram. */
+  followMainMemory(octets: () => number): void {
+    this.#counts.memory(MAIN_THREAD).follow(octets);
   }
 
   /** Starts listener threads, at least as many as are wanted now (0: as many as suit the machine). Rejects in mode `batch` where there can't be any. */
@@ -66,14 +76,20 @@ export class UdpListeners {
   }
 
   async open(address: ListenAddress): Promise<Listener> {
-    if (this.#threads === null) return UdpDgramListener.open(address);
-    return UdpBatchListener.open(address, this.#threads, this.#surroundings.services.generations);
+    if (this.#threads === null) return UdpDgramListener.open(address, this.#dgram());
+    return UdpBatchListener.open(address, this.#threads, this.#surroundings.services);
   }
 
   /** Ends the threads; all listeners must be closed by then. */
   async close(): Promise<void> {
     await this.#threads?.close();
     this.#threads = null;
+  }
+
+  /** What all listeners by dgram share, made with the first. */
+  #dgram(): DgramQueries {
+    this.#dgramQueries ??= new DgramQueries(this.#surroundings.services, this.#counts);
+    return this.#dgramQueries;
   }
 
   async #start(count: number, options: BatchOptions): Promise<BatchThreads> {
@@ -83,6 +99,7 @@ export class UdpListeners {
       libc: await loadLibc(),
       script: options.threadScript,
       metrics,
+      counts: this.#counts,
       log,
       generations: generations.words,
       hashSeed,

@@ -11,6 +11,7 @@ import { Answer } from '#plugin/index.ts';
 import { ask, encodeQuery } from '#test/dns-client.ts';
 import { until } from '#test/until.ts';
 import { UdpBatchListener } from '../udp-batch.ts';
+import { UdpCounts } from '../udp-counts.ts';
 import { UdpDgramListener } from '../udp-dgram.ts';
 import { BatchThreads } from './batch-threads.ts';
 import {
@@ -134,7 +135,9 @@ describe('listener threads', () => {
     expect(times[2]).toBeLessThan(100);
   });
 
-  it('leave no descriptor and no thread behind, in 50 rounds of opening, resizing and closing', async () => {
+  it('leave no descriptor and no thread behind, in 50 rounds of opening, resizing and closing', {
+    timeout: 120_000,
+  }, async () => {
     const round = async (): Promise<void> => {
       const batch = await startBatch(hello, { host: '' });
       await ask(batch, 'a.', 'A');
@@ -163,6 +166,7 @@ describe('listener threads', () => {
       libc: { ...libc, bind: (...args) => (++binds === 6 ? libc.bind(-1, args[1], args[2]) : libc.bind(...args)) },
       script: THREAD_SCRIPT,
       metrics: services.metrics,
+      counts: new UdpCounts(services.metrics),
       log: services.log,
       generations: services.generations.words,
       hashSeed: 7,
@@ -171,7 +175,7 @@ describe('listener threads', () => {
       clock: null,
     });
     const open = ['127.0.0.1', '127.0.0.2'].map((host) => {
-      const listener = UdpBatchListener.open({ host, port: 0 }, threads, services.generations);
+      const listener = UdpBatchListener.open({ host, port: 0 }, threads, services);
       listener.serve(groupOf(hello, services));
       return { address: host, port: listener.port, listener };
     });

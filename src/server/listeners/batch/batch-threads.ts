@@ -1,6 +1,7 @@
 import type { Libc } from '#libc/libc.ts';
 import type { Log } from '#log/log.ts';
 import type { Metrics } from '#metrics/metrics.ts';
+import type { UdpCounts } from '../udp-counts.ts';
 import { ListenerThread, type ThreadSurroundings } from './listener-thread.ts';
 import type { HandedQuery } from './query-ring.ts';
 import { ThreadMetrics } from './thread-metrics.ts';
@@ -14,6 +15,7 @@ const RESTART_PAUSE_MS = 1000;
 export interface BatchThreadsOptions extends Omit<ThreadSurroundings, 'mainFd' | 'sheet' | 'counts' | 'died'> {
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly counts: UdpCounts;
   /** Octets of remembered replies for each address in each thread. */
   readonly memoryOctets: number;
 }
@@ -157,10 +159,16 @@ export class BatchThreads {
       ...this.#options,
       mainFd: this.#pipe.writeFd,
       sheet: (number) => this.#options.metrics.cells.sheet(number),
-      counts: (number) => this.metrics.countsOf(number),
+      counts: (number) => this.#options.counts.of(number),
       died: (dead, reason) => this.#replace(dead, reason),
     });
     this.#threads.push(thread);
+    this.#options.counts.followLevels(thread.number, {
+      inFlight: () => thread.queries.inFlight,
+      queryOctets: () => thread.queries.octets,
+      replyOctets: () => thread.replies.octets,
+      untaught: () => thread.replies.untaught,
+    });
     this.#startedAtMs.set(thread, performance.now());
     await thread.start();
     for (const address of this.#addresses.values()) address.addThread(thread);

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { Libc } from '#libc/libc.ts';
 import { requireDescriptors } from '#libc/require-descriptors.ts';
 import { WakeEvent } from '#libc/wake-event.ts';
+import type { SharedLimit } from '../../source-limit/source-limiter.ts';
 import { QueryRing } from './query-ring.ts';
 import { ReplyRing } from './reply-ring.ts';
 import type { ThreadCommand, ThreadReport, ThreadSocket, ThreadStart } from './thread-start.ts';
@@ -113,6 +114,14 @@ export class ListenerThread {
   add(socket: ThreadSocket): void {
     this.#sockets.set(socket.number, socket);
     this.#tell({ kind: 'add', socket });
+  }
+
+  /** Has the thread limit the sources of a socket that it serves otherwise. */
+  limit(number: number, limit: SharedLimit | null): void {
+    const socket = this.#sockets.get(number);
+    if (socket === undefined) return;
+    this.#sockets.set(number, { ...socket, limit });
+    this.#tell({ kind: 'limit', socket: number, limit });
   }
 
   /** Resolves once the thread has read what was in the socket and will not look at it again. */

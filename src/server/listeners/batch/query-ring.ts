@@ -66,6 +66,17 @@ export class QueryRing {
     return this.#ring.shared;
   }
 
+  /** Queries that main has neither answered nor given up. */
+  get inFlight(): number {
+    const { words } = this.#ring;
+    return (Atomics.load(words, HANDED) - Atomics.load(words, DONE)) | 0;
+  }
+
+  /** Octets that main has not looked at. */
+  get octets(): number {
+    return this.#ring.used;
+  }
+
   /** Thread: hands message i over; false where main is too far behind. */
   hand(
     socket: number,

@@ -30,6 +30,11 @@ export class RecordRing {
     this.view = new DataView(this.shared, CONTROL_OCTETS);
   }
 
+  /** Octets that are written and not released. */
+  get used(): number {
+    return (Atomics.load(this.words, HEAD) - Atomics.load(this.words, TAIL)) | 0;
+  }
+
   /** Offset of room for a record, or -1 where there is not enough: the other side is behind. Nothing is seen of it before `commit`. */
   reserve(octets: number): number {
     const needed = sizeOf(octets);

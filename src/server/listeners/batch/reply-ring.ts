@@ -13,6 +13,8 @@ const ADDRESS_OCTETS = 8;
 export class ReplyRing {
   readonly #ring: RecordRing;
   readonly #memory: RecordMemory;
+  /** Main: replies that there was no room for. */
+  untaught = 0;
 
   /** `shared`: the memory of a ring that is there already. */
   constructor(shared?: SharedArrayBuffer) {
@@ -24,11 +26,19 @@ export class ReplyRing {
     return this.#ring.shared;
   }
 
+  /** Octets that wait for the thread. */
+  get octets(): number {
+    return this.#ring.used;
+  }
+
   /** Main: has the thread remember a reply of this address. */
   teach(address: number, reply: RepeatableReply): void {
     if (reply.message.length > MAX_TAUGHT_OCTETS) return;
     const at = this.#ring.reserve(ADDRESS_OCTETS + recordSize(reply));
-    if (at < 0) return;
+    if (at < 0) {
+      this.untaught++;
+      return;
+    }
     this.#memory.words[at / 4] = address;
     writeRecord(reply, this.#memory, at + ADDRESS_OCTETS);
     this.#ring.commit();

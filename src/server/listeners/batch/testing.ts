@@ -6,7 +6,9 @@ import type { BlockInfo, Query, Reply, Services } from '#plugin/index.ts';
 import { RecordingSink, testServices } from '#plugin/testing.ts';
 import type { Endpoint } from '#test/dns-client.ts';
 import { ServerGroup } from '../../server-group.ts';
+import { DgramQueries } from '../dgram-queries.ts';
 import type { Listener } from '../listener.ts';
+import { UdpCounts } from '../udp-counts.ts';
 import { UdpListeners, type UdpOptions } from '../udp-listeners.ts';
 
 /** What `npm run build` makes. */
@@ -52,6 +54,10 @@ export interface TestBatch extends Endpoint {
   count(name: string): Promise<number>;
   close(): Promise<void>;
 }
+
+/** What dgram listeners share, with no process around it. */
+export const testDgramQueries = (services: Pick<Services, 'metrics' | 'clock'> = testServices()): DgramQueries =>
+  new DgramQueries(services, new UdpCounts(services.metrics));
 
 /** Listeners without an address, in the mode `batch` unless another is asked for. */
 export const testListeners = ({ mode = 'batch', threadScript, memoryOctets = 1_000_000 }: BatchOptions = {}) => {

@@ -1,3 +1,5 @@
+import type { SharedLimit } from '../../source-limit/source-limiter.ts';
+
 /** A socket that a thread is to serve. */
 export interface ThreadSocket {
   /** Number of its address, the same in all threads. */
@@ -5,6 +7,8 @@ export interface ThreadSocket {
   readonly fd: number;
   /** Octets of replies remembered for the address by this thread; 0: none are. */
   readonly memoryOctets: number;
+  /** What its sources get at the most; null: there is no limit. */
+  readonly limit: SharedLimit | null;
 }
 
 /** What a listener thread is started with; all of it is numbers or shared memory. */
@@ -33,6 +37,8 @@ export interface ThreadStart {
 /** Main to a thread. A thread that is woken reads these. */
 export type ThreadCommand =
   | { readonly kind: 'add'; readonly socket: ThreadSocket }
+  /** Another limit for a socket that it serves. */
+  | { readonly kind: 'limit'; readonly socket: number; readonly limit: SharedLimit | null }
   /** Empties the socket, forgets it, and says so. */
   | { readonly kind: 'remove'; readonly socket: number };
 
@@ -50,6 +56,7 @@ export const COUNT = {
   sendFailures: 4,
   batches: 5,
   memoryOctets: 6,
+  limited: 7,
 } as const;
 export type CountName = keyof typeof COUNT;
 export const COUNTS = Object.keys(COUNT).length;

@@ -5,10 +5,12 @@ import { type Libc, loadLibc } from '#libc/libc.ts';
 import { CONTROL_OCTETS, SOCKADDR_OCTETS } from '#libc/message-headers.ts';
 import { turnAround } from '#libc/packet-info.ts';
 import { PollSet } from '#libc/poll-set.ts';
-import { isIPv4Peer } from '#libc/socket-address.ts';
+import { addressStart, isIPv4Peer } from '#libc/socket-address.ts';
 import { WakeEvent } from '#libc/wake-event.ts';
 import { Generations } from '#plugin/generations.ts';
 import { AnswerMemory } from '../../answer-memory/memory.ts';
+import { type SharedLimit, SourceLimiter } from '../../source-limit/source-limiter.ts';
+import { TRUNCATED_OCTETS } from '../../source-limit/truncated-reply.ts';
 import { QueryRing } from './query-ring.ts';
 import { BATCH, Receiver } from './receiver.ts';
 import { MAX_TAUGHT_OCTETS, ReplyRing } from './reply-ring.ts';
@@ -32,6 +34,7 @@ const ONE = Uint8Array.of(1);
 
 interface Served extends ThreadSocket {
   readonly memory: AnswerMemory | null;
+  limiter: SourceLimiter | null;
 }
 
 class ListenerThread {
@@ -92,7 +95,11 @@ class ListenerThread {
             sheet,
           })
         : null;
-    this.#sockets.push({ ...socket, memory });
+    this.#sockets.push({ ...socket, memory, limiter: this.#limiterOf(socket.limit) });
+  }
+
+  #limiterOf(limit: SharedLimit | null): SourceLimiter | null {
+    return limit === null ? null : new SourceLimiter(limit, this.#start.sheet);
   }
 
   #obey(): void {
@@ -101,7 +108,10 @@ class ListenerThread {
     for (let next = receiveMessageOnPort(parentPort); next !== undefined; next = receiveMessageOnPort(parentPort)) {
       const command = next.message as ThreadCommand;
       if (command.kind === 'add') this.#add(command.socket);
-      else this.#remove(command.socket);
+      else if (command.kind === 'remove') this.#remove(command.socket);
+      else
+        for (const socket of this.#sockets)
+          if (socket.number === command.socket) socket.limiter = this.#limiterOf(command.limit);
     }
     this.#poll = this.#pollSet();
   }
@@ -150,19 +160,32 @@ class ListenerThread {
   }
 
   #answer(socket: Served, count: number): void {
-    const { memory } = socket;
+    const { memory, limiter } = socket;
     const receiver = this.#receiver;
     const { headers, names, controls, slots } = receiver;
     const sender = this.#sender;
     const view = this.#view;
     const nowMs = this.#nowMs();
+    let slipped = 0;
+    let limited = 0;
+    limiter?.begin(nowMs);
     for (let i = 0; i < count; i++) {
       const octets = headers.length(i);
       const bytes = slots[i] as Uint8Array;
       const controlOctets = headers.controlOctets(i);
       if (controlOctets > 0) turnAround(controls, i * CONTROL_OCTETS, controlOctets);
+      const isIPv6 = !isIPv4Peer(names, i * SOCKADDR_OCTETS);
+      if (limiter !== null && !limiter.admits(names, addressStart(names, i * SOCKADDR_OCTETS), isIPv6 ? 16 : 4)) {
+        const start = sender.room(TRUNCATED_OCTETS);
+        const length = limiter.refuse(bytes, octets, sender.octets, start);
+        if (length > 0) {
+          sender.add(length, receiver.nameAddress(i), headers.nameOctets(i), receiver.controlAddress(i), controlOctets);
+          slipped++;
+        }
+        limited++;
+        continue;
+      }
       if (memory !== null && !receiver.isCut(i)) {
-        const isIPv6 = !isIPv4Peer(names, i * SOCKADDR_OCTETS);
         const found = view.read(bytes, octets, isIPv6, false) ? memory.find(view, nowMs) : -1;
         if (found >= 0) {
           const length = memory.lengthAt(found);
@@ -178,7 +201,8 @@ class ListenerThread {
     const failures = answered > 0 ? sender.flush(socket.fd) : 0;
     receiver.rearm(count);
     this.#count('received', count);
-    this.#count('remembered', answered);
+    this.#count('remembered', answered - slipped);
+    this.#count('limited', limited);
     this.#count('batches', 1);
     this.#count('sendFailures', failures);
   }

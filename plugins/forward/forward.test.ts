@@ -8,7 +8,6 @@ import { recordsFromText, recordToText } from '#dns/record-text.ts';
 import { RCODE } from '#dns/registry/rcodes.ts';
 import { testQuery } from '#plugin/testing.ts';
 import { answerA, FakeUpstream, type Script, TLS_FILES } from '#test/fake-upstream.ts';
-import { MAX_IN_FLIGHT } from './in-flight.ts';
 import { BEHIND, type Running, runStanza } from './testing.ts';
 
 const closing: (() => unknown)[] = [];
@@ -297,16 +296,15 @@ describe('limits and life', () => {
   });
 
   it('refuses what is above the limit of the process without max_concurrent, whichever forward it is for', async () => {
+    const maxInFlight = 20;
     const [fake, other] = [await serve(silent), await serve(silent)];
-    const running = await run(`forward a.example ${fake.address}\nforward . ${other.address}`);
-    const some = Array.from({ length: MAX_IN_FLIGHT }, (_, i) =>
-      running.ask(i % 2 === 0 ? 'a.example.' : 'b.example.'),
-    );
-    expect(await sample(running, 'cluster_dns_forward_in_flight')).toBe(String(MAX_IN_FLIGHT));
+    const running = await run(`forward a.example ${fake.address}\nforward . ${other.address}`, { maxInFlight });
+    const some = Array.from({ length: maxInFlight }, (_, i) => running.ask(i % 2 === 0 ? 'a.example.' : 'b.example.'));
+    expect(await sample(running, 'cluster_dns_forward_in_flight')).toBe(String(maxInFlight));
     for (const name of ['a.example.', 'b.example.'])
       expect(await running.ask(name)).toMatchObject({
         rcode: RCODE.REFUSED,
-        error: { message: `concurrent queries exceeded maximum ${MAX_IN_FLIGHT}` },
+        error: { message: `concurrent queries exceeded maximum ${maxInFlight}` },
       });
     expect(await sample(running, 'coredns_forward_max_concurrent_rejects_total')).toBe('2');
     await running.stop();
@@ -316,8 +314,8 @@ describe('limits and life', () => {
 
   it('max_concurrent 0 is no limit', async () => {
     const fake = await serve(silent);
-    const running = await run(`forward . ${fake.address} {\nmax_concurrent 0\n}`);
-    const some = Array.from({ length: MAX_IN_FLIGHT + 1 }, () => running.ask('a.example.'));
+    const running = await run(`forward . ${fake.address} {\nmax_concurrent 0\n}`, { maxInFlight: 3 });
+    const some = Array.from({ length: 10 }, () => running.ask('a.example.'));
     await running.stop();
     for (const { rcode } of await Promise.all(some)) expect(rcode).toBe(RCODE.SERVFAIL);
   });

@@ -13,7 +13,7 @@ import { makePolicy, type Policy } from '#upstream/policy.ts';
 import { chooseLinks } from '#upstream/udp-batch.ts';
 import { type OpenLink, openDgramLink } from '#upstream/udp-link.ts';
 import { Attempt, NoHealthyError } from './attempt.ts';
-import { InFlight, MAX_IN_FLIGHT } from './in-flight.ts';
+import { InFlight } from './in-flight.ts';
 import type { ForwardMetrics } from './metrics.ts';
 import type { ForwardOptions } from './options.ts';
 import { lateTargets, makeSites, resolveTargets, type Site } from './upstream-set.ts';
@@ -29,6 +29,8 @@ export interface ForwarderServices {
   readonly random: () => number;
   readonly metrics: ForwardMetrics;
   readonly shared: SharedResources;
+  /** Queries that may wait for upstreams without `max_concurrent`; only a test gives its own. */
+  readonly maxInFlight?: number;
   /** True where UDP is to be done without system calls of our own. */
   readonly isDgramOnly?: boolean;
 }
@@ -52,6 +54,7 @@ export class Forwarder {
   readonly #times: ForwarderTimes;
   readonly #random: () => number;
   readonly #shared: SharedResources;
+  readonly #maxInFlight: number | undefined;
   #inFlight: Lease<InFlight> | null = null;
   readonly #policy: Policy;
   readonly #isDgramOnly: boolean;
@@ -75,6 +78,7 @@ export class Forwarder {
     this.#times = times;
     this.#random = services.random;
     this.#shared = services.shared;
+    this.#maxInFlight = services.maxInFlight;
     this.#isDgramOnly = services.isDgramOnly ?? false;
     this.#policy = makePolicy(options.policy, services.random);
   }
@@ -86,7 +90,10 @@ export class Forwarder {
 
   /** Resolves host names and makes the upstreams; sockets come with the first query. */
   async start(): Promise<void> {
-    this.#inFlight = this.#shared.claim('forward/in-flight', () => new InFlight(this.metrics.inFlight));
+    this.#inFlight = this.#shared.claim(
+      'forward/in-flight',
+      () => new InFlight(this.metrics.inFlight, this.#maxInFlight),
+    );
     if (!this.#isDgramOnly) this.#openLink = await chooseLinks();
     const targets = await resolveTargets(this.options, this.clock);
     if (targets.length === 0 && !this.#mayComeLate()) throw new Error('no valid upstream addresses found');
@@ -136,7 +143,7 @@ export class Forwarder {
   /** The limit that one more query would break, as it is to be told; else null. */
   #exceeded(inFlight: InFlight): string | null {
     const { maxConcurrent, maxConcurrentText } = this.options;
-    if (maxConcurrentText === '') return inFlight.isFull ? String(MAX_IN_FLIGHT) : null;
+    if (maxConcurrentText === '') return inFlight.isFull ? String(inFlight.most) : null;
     return maxConcurrent > 0 && this.#active >= maxConcurrent ? maxConcurrentText : null;
   }
 

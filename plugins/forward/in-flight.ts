@@ -8,16 +8,18 @@ export const MAX_IN_FLIGHT = 8000;
 
 /** How many queries of the whole process wait for upstreams: all that this `forward` and others, and those of an old configuration, have asked. */
 export class InFlight {
+  readonly most: number;
   count = 0;
 
   /** `gauge` shows the count. */
-  constructor(gauge: Gauge) {
+  constructor(gauge: Gauge, most = MAX_IN_FLIGHT) {
+    this.most = most;
     gauge.follow(() => this.count);
   }
 
   /** True where one more is too many. */
   get isFull(): boolean {
-    return this.count >= MAX_IN_FLIGHT;
+    return this.count >= this.most;
   }
 
   close(): void {

@@ -43,6 +43,7 @@ export const runStanza = async (
     readonly isLenient?: boolean;
     readonly random?: () => number;
     readonly clock?: Clock;
+    readonly maxInFlight?: number;
   } = {},
 ): Promise<Running> => {
   const parsed = readStanza(stanza, options.isLenient);
@@ -55,6 +56,7 @@ export const runStanza = async (
     random: options.random ?? Math.random,
     metrics: new ForwardMetrics(metrics),
     shared: services.shared,
+    ...(options.maxInFlight !== undefined && { maxInFlight: options.maxInFlight }),
   };
   const forwarders: Forwarder[] = [];
   for (const one of parsed.options.reverse())

@@ -72,6 +72,10 @@ export class UdpExchanger {
   }
 
   send(exchange: Exchange): void {
+    if (this.#isClosed) {
+      setImmediate(() => exchange.sink.failed(stopped()));
+      return;
+    }
     const now = this.#clock.monotonicMs();
     const slot = this.#randomId() & (UDP_SOCKETS - 1);
     let socket = this.#sockets[slot] ?? null;
@@ -110,7 +114,6 @@ export class UdpExchanger {
     });
     this.#open.add(made);
     this.#sockets[slot] = made;
-    if (this.#isClosed) made.fail(stopped());
     return made;
   }
 }

@@ -6,6 +6,7 @@ import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import { decodeMessage, FLAG, type Message, type Question, WireFault } from '#dns/decode.ts';
 import type { EdnsOption } from '#dns/edns.ts';
 import { encodeMessage } from '#dns/encode.ts';
+import { wireNameFromText } from '#dns/name.ts';
 import type { ResourceRecord } from '#dns/record.ts';
 import { recordsFromText } from '#dns/record-text.ts';
 
@@ -25,6 +26,7 @@ export interface ReplyFields {
   readonly question?: Question | null;
   readonly answer?: readonly ResourceRecord[];
   readonly authority?: readonly ResourceRecord[];
+  readonly additional?: readonly ResourceRecord[];
   readonly opt?: {
     readonly udpSize: number;
     readonly isDnssecOk: boolean;
@@ -45,10 +47,14 @@ export interface Asked {
   reply(fields?: ReplyFields): void;
   /** Any octets; over TCP with the length in front. */
   send(bytes: Buffer): void;
-  /** UDP only: the same octets from another port. Resolves when they have left. */
-  sendFromElsewhere(bytes: Buffer): Promise<void>;
+  /** Any octets as they are; over TCP without a length. */
+  sendRaw(bytes: Buffer): void;
+  /** UDP only: these octets from another port, and another address if that is given. Resolves when they have left. */
+  sendFromElsewhere(bytes: Buffer, address?: string): Promise<void>;
   /** TCP and TLS: ends the connection. */
   hangUp(): void;
+  /** TCP: ends it as if this end had forgotten it. */
+  reset(): void;
 }
 
 export type Script = (asked: Asked) => void;
@@ -77,7 +83,8 @@ export class FakeUpstream {
     server.on(udp === null ? 'secureConnection' : 'connection', (socket: Socket) => this.#connection(socket));
   }
 
-  static async open(script: Script = answerA, transport: 'plain' | 'tls' = 'plain'): Promise<FakeUpstream> {
+  /** `wanted`: a port that one had before. */
+  static async open(script: Script = answerA, transport: 'plain' | 'tls' = 'plain', wanted = 0): Promise<FakeUpstream> {
     if (transport === 'tls') {
       const pair = { cert: readFileSync(TLS_FILES.cert), key: readFileSync(TLS_FILES.key) };
       const server = createTlsServer(pair);
@@ -87,7 +94,7 @@ export class FakeUpstream {
     }
     for (;;) {
       const server = createServer();
-      const port = await listen(server);
+      const port = await listen(server, wanted);
       const udp = createSocket('udp4');
       // The port may be taken for UDP: then another one.
       const isBound = await new Promise<boolean>((resolve) => {
@@ -135,7 +142,9 @@ export class FakeUpstream {
       peer,
       connection: -1,
       send: (reply) => udp.send(reply, peer.port, peer.address),
+      sendRaw: (reply) => udp.send(reply, peer.port, peer.address),
       hangUp: () => undefined,
+      reset: () => undefined,
     });
   }
 
@@ -155,13 +164,24 @@ export class FakeUpstream {
       unread = Buffer.concat([unread, bytes]);
       while (unread.length >= 2 && unread.length >= 2 + unread.readUInt16BE(0)) {
         const end = 2 + unread.readUInt16BE(0);
-        this.#take(unread.subarray(2, end), { protocol: 'tcp', peer, connection, send, hangUp: () => socket.end() });
+        this.#take(unread.subarray(2, end), {
+          protocol: 'tcp',
+          peer,
+          connection,
+          send,
+          sendRaw: (octets) => void socket.write(octets),
+          hangUp: () => void socket.end(),
+          reset: () => void socket.resetAndDestroy(),
+        });
         unread = unread.subarray(end);
       }
     });
   }
 
-  #take(bytes: Buffer, from: Pick<Asked, 'protocol' | 'peer' | 'connection' | 'send' | 'hangUp'>): void {
+  #take(
+    bytes: Buffer,
+    from: Pick<Asked, 'protocol' | 'peer' | 'connection' | 'send' | 'sendRaw' | 'hangUp' | 'reset'>,
+  ): void {
     const message = decodeMessage(Buffer.from(bytes));
     if (message instanceof WireFault) throw new Error(`the upstream was sent a bad message: ${message.reason}`);
     const encode = (fields: ReplyFields = {}): Buffer => encodeReply(message, fields);
@@ -171,24 +191,27 @@ export class FakeUpstream {
       bytes: Buffer.from(bytes),
       encode,
       reply: (fields) => from.send(encode(fields)),
-      sendFromElsewhere: (reply) => sendFromNewSocket(reply, from.peer),
+      sendFromElsewhere: (reply, address) => sendFromNewSocket(reply, from.peer, address),
     };
     this.asked.push(asked);
     this.script(asked);
   }
 }
 
-const listen = (server: Server): Promise<number> =>
+const listen = (server: Server, port = 0): Promise<number> =>
   new Promise((resolve, reject) => {
-    server.once('error', reject).listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
+    server.once('error', reject).listen(port, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
   });
+
+/** How `@` is read. */
+const ASKED_NAME = wireNameFromText('@');
 
 /** An owner of `@` is the name that was asked. */
 const encodeReply = (query: Message, fields: ReplyFields): Buffer => {
   const question = fields.question === undefined ? (query.questions[0] ?? null) : fields.question;
   const owned = (records: readonly ResourceRecord[] = []): ResourceRecord[] =>
     records.map((record) =>
-      record.owner.length > 1 ? record : record.withOwner(query.questions[0]?.name ?? record.owner),
+      record.owner !== ASKED_NAME ? record : record.withOwner(query.questions[0]?.name ?? record.owner),
     );
   return encodeMessage(
     {
@@ -199,15 +222,21 @@ const encodeReply = (query: Message, fields: ReplyFields): Buffer => {
       question,
       answer: owned(fields.answer),
       authority: owned(fields.authority),
-      additional: [],
+      additional: owned(fields.additional),
       opt: fields.opt === undefined ? null : fields.opt,
     },
     65_535,
   );
 };
 
-const sendFromNewSocket = (bytes: Buffer, peer: { readonly address: string; readonly port: number }): Promise<void> =>
-  new Promise((resolve) => {
-    const socket = createSocket('udp4');
+const sendFromNewSocket = async (
+  bytes: Buffer,
+  peer: { readonly address: string; readonly port: number },
+  address = '127.0.0.1',
+): Promise<void> => {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve) => socket.bind(0, address, resolve));
+  await new Promise<void>((resolve) => {
     socket.send(bytes, peer.port, peer.address, () => socket.close(() => resolve()));
   });
+};

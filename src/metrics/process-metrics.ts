@@ -20,6 +20,9 @@ export const limitOf = (limits: string, what: string): number => {
   return value === undefined || value === 'unlimited' ? NO_LIMIT : Number(value);
 };
 
+/** Descriptors that the process may have open. */
+export const descriptorLimit = (read: ReadProc = readProcSelf): number => limitOf(read('limits'), 'Max open files');
+
 /** A number of /proc/self/net/netstat, where a line of names stands above a line of values. */
 export const netstatOf = (netstat: string, group: string, field: string): number => {
   const [names, values] = netstat.split('\n').filter((line) => line.startsWith(`${group}: `));
@@ -62,7 +65,7 @@ export const declareProcess = (metrics: Metrics, read: ReadProc = readProcSelf):
   counter('network_transmit_bytes_total', 'Octets sent in the network namespace.', () =>
     netstatOf(read('net/netstat'), 'IpExt', 'OutOctets'),
   );
-  gauge('max_fds', 'Limit of open file descriptors.', () => limitOf(read('limits'), 'Max open files'));
+  gauge('max_fds', 'Limit of open file descriptors.', () => descriptorLimit(read));
   gauge('open_fds', 'Open file descriptors.', openFds);
   gauge('resident_memory_bytes', 'Resident memory.', () => process.memoryUsage.rss());
   gauge('start_time_seconds', 'Start of the process since 1970.', () => startedAt);

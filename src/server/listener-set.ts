@@ -1,5 +1,6 @@
+import { descriptorLimit } from '#metrics/process-metrics.ts';
 import { addressText, type ListenAddress, type Listener } from './listeners/listener.ts';
-import { TcpListener } from './listeners/tcp.ts';
+import { TCP_LIMITS, TcpListener } from './listeners/tcp.ts';
 import type { TcpMetrics } from './listeners/tcp-metrics.ts';
 import type { UdpListeners } from './listeners/udp-listeners.ts';
 import type { ServerGroup } from './server-group.ts';
@@ -43,7 +44,7 @@ export class ListenerSet {
       for (const { address, group } of wanted) {
         const key = addressText(address);
         const known = this.#pairs.get(key);
-        const pair = known ?? { address, label: group.label, listeners: await this.#openPair(address) };
+        const pair = known ?? { address, label: group.label, listeners: await this.#openPair(address, wanted.length) };
         if (known === undefined) opened.push(...pair.listeners);
         next.set(key, pair);
       }
@@ -86,9 +87,11 @@ export class ListenerSet {
     await this.#udp.close();
   }
 
-  /** TCP first, then UDP on the same port, so that port 0 gives one port for both. */
-  async #openPair(address: ListenAddress): Promise<Listener[]> {
-    const tcp = await TcpListener.open(address, this.#tcpMetrics);
+  /** TCP first, then UDP on the same port, so that port 0 gives one port for both. `count`: of all addresses. */
+  async #openPair(address: ListenAddress, count: number): Promise<Listener[]> {
+    // Clients must not take the descriptors that upstreams, the API server and a reload need.
+    const maxConnections = Math.min(TCP_LIMITS.maxConnections, Math.ceil(descriptorLimit() / 2 / count));
+    const tcp = await TcpListener.open(address, this.#tcpMetrics, { ...TCP_LIMITS, maxConnections });
     try {
       return [await this.#udp.open({ host: address.host, port: tcp.port }), tcp];
     } catch (error) {

@@ -58,8 +58,8 @@ export class TcpListener implements Listener, ConnectionOwner, TcpState {
         () => {
           listener.#port = (listener.#server.address() as { port: number }).port;
           listener.#server.removeAllListeners('error');
-          // A connection that fails while it is accepted (no more file descriptors) must not end the server.
-          listener.#server.on('error', () => undefined);
+          // No more file descriptors: as where there are too many connections, the one that has been idle longest makes room.
+          listener.#server.on('error', () => firstIdle(listener.#connections)?.destroy('limit'));
           metrics.add(listener);
           resolve(listener);
         },

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { outcome } from './command.ts';
@@ -17,6 +17,8 @@ export interface ProcessOptions {
   readonly netns?: string;
   /** Another program than `PROGRAM`. */
   readonly program?: string;
+  /** A command in front that becomes the server, such as `prlimit --nofile=128`. */
+  readonly prefix?: readonly string[];
 }
 
 /** The built server as a process of its own. */
@@ -27,9 +29,12 @@ export class ServerProcess {
   #exitCode: number | null = null;
   readonly exited: Promise<number>;
 
-  constructor(args: readonly string[], { cwd, stdin, env, netns, program = PROGRAM }: ProcessOptions = {}) {
-    const prefix = netns === undefined ? [] : ['ip', 'netns', 'exec', netns];
-    const [command = '', ...rest] = [...prefix, process.execPath, program, ...args];
+  constructor(
+    args: readonly string[],
+    { cwd, stdin, env, netns, program = PROGRAM, prefix = [] }: ProcessOptions = {},
+  ) {
+    const inside = netns === undefined ? [] : ['ip', 'netns', 'exec', netns];
+    const [command = '', ...rest] = [...inside, ...prefix, process.execPath, program, ...args];
     const child = spawn(command, rest, { cwd, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child = child;
     child.stdin.on('error', () => undefined);
@@ -91,6 +96,18 @@ export class ServerProcess {
         throw new Error(`the server ended with ${this.#exitCode}\n${this.#stdout}${this.#stderr}`);
       return false;
     }, `a line with ${pattern} in\n${this.#stdout}`);
+  }
+
+  /** How many descriptors it has open. */
+  get descriptors(): number {
+    return readdirSync(`/proc/${this.pid}/fd`).length;
+  }
+
+  /** Seconds of CPU that it has used. */
+  cpuSeconds(): number {
+    // Behind the command's name, which may have anything in it: user and system time in hundredths.
+    const fields = readFileSync(`/proc/${this.pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) / 100;
   }
 
   /** MiB of it in memory. */

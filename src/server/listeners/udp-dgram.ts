@@ -49,7 +49,7 @@ const sendTo = (socket: Socket, message: Buffer, port: number, address: string):
   }
 };
 
-const ignoreSendError = (): void => undefined;
+const ignoreFailure = (): void => undefined;
 
 /** One bound socket. */
 class BoundSocket {
@@ -82,7 +82,7 @@ class BoundSocket {
       this.socket.once('error', reject);
       this.socket.bind({ address: host, port, exclusive: true }, () => {
         this.socket.off('error', reject);
-        this.socket.on('error', ignoreSendError);
+        this.socket.on('error', ignoreFailure);
         this.#local = this.socket.address();
         growReceiveBuffer(this.socket);
         resolve();
@@ -181,7 +181,9 @@ export class UdpDgramListener implements Listener {
       if (address.host !== '') await listener.#bind(address.host);
       else {
         for (const host of addresses()) await listener.#bind(host);
-        listener.#timer = setInterval(() => void listener.#follow(), ADDRESS_CHECK_MS).unref();
+        // Without a free descriptor the addresses can't be listed; the next look tries again.
+        const follow = (): void => void listener.#follow().catch(ignoreFailure);
+        listener.#timer = setInterval(follow, ADDRESS_CHECK_MS).unref();
       }
     } catch (error) {
       await listener.close();
@@ -248,7 +250,7 @@ export class UdpDgramListener implements Listener {
     }
     for (const host of present) {
       // An address that is just being set up (IPv6 duplicate address detection) refuses for now; the next look tries again.
-      if (!this.#sockets.has(host)) await this.#bind(host).catch(ignoreSendError);
+      if (!this.#sockets.has(host)) await this.#bind(host).catch(ignoreFailure);
     }
   }
 }

@@ -122,6 +122,7 @@ describe('any objects in any layout', () => {
           const { line, column } = fault.position;
           expect(line).toBeGreaterThan(0);
           expect(column).toBeGreaterThan(0);
+          if (whole.trim() !== '') expect(lines[line - 1]?.trim(), formatFault(fault)).not.toBe('');
           expect(line, formatFault(fault)).toBeLessThanOrEqual(lines.length);
           expect(column, formatFault(fault)).toBeLessThanOrEqual((lines[line - 1] as string).length + 1);
         }

@@ -46,8 +46,11 @@ export class AskedServer {
     this.#ports = ports;
   }
 
-  /** Resolves when it listens, which is after at most 200 ms whether or not the API server is there. */
-  static async start(kubeconfig: string, program: string): Promise<AskedServer> {
+  /**
+   * Resolves when it listens, which is after at most 200 ms whether or not the API server is there. `more`: lines of the kubernetes
+   * block, of which the last of a kind counts.
+   */
+  static async start(kubeconfig: string, program: string, more = ''): Promise<AskedServer> {
     const [dns, ready, metrics] = [await freePort(), await freePort(), await freePort()];
     const corefile = `.:${dns} {
     bind 127.0.0.1
@@ -57,6 +60,7 @@ export class AskedServer {
         kubeconfig ${kubeconfig} context
         startup_timeout 200ms
         ttl 30
+        ${more}
     }
     prometheus 127.0.0.1:${metrics}
     cache 30
@@ -94,10 +98,13 @@ export class AskedServer {
     this.#polling = run();
   }
 
+  async scrape(): Promise<string> {
+    return await (await fetch(`http://127.0.0.1:${this.#ports.metrics}/metrics`)).text();
+  }
+
   /** How far behind each kind is. */
   async staleSeconds(): Promise<Record<string, number>> {
-    const text = await (await fetch(`http://127.0.0.1:${this.#ports.metrics}/metrics`)).text();
-    const lines = text.matchAll(/^cluster_dns_kubernetes_stale_seconds\{kind="(\w+)"\} (.*)$/gm);
+    const lines = (await this.scrape()).matchAll(/^cluster_dns_kubernetes_stale_seconds\{kind="(\w+)"\} (.*)$/gm);
     return Object.fromEntries([...lines].map(([, kind, value]) => [kind, Number(value)]));
   }
 

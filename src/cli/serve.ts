@@ -64,6 +64,7 @@ const serve = async (flags: ServeFlags, corefile: CorefileText, io: CliIo): Prom
   });
   const metrics = new Metrics();
   declareAlways(metrics);
+  followLog(metrics, sink);
   const services: Services = {
     metrics,
     log,
@@ -108,6 +109,20 @@ const serve = async (flags: ServeFlags, corefile: CorefileText, io: CliIo): Prom
   await server.stop(false);
   await sink.flush();
   return exitCode;
+};
+
+const followLog = (metrics: Metrics, sink: LogSink): void => {
+  metrics
+    .observedCounter({
+      name: 'cluster_dns_log_dropped_lines_total',
+      help: 'Log lines dropped because nobody read them.',
+    })
+    .at()
+    .follow(() => sink.levels?.().dropped ?? 0);
+  metrics
+    .gauge({ name: 'cluster_dns_log_pending_bytes', help: 'Log lines that wait to be written, about.' })
+    .at()
+    .follow(() => sink.levels?.().pending ?? 0);
 };
 
 /** Starts the server and tells where it is; gives the exit code where it does not start. */

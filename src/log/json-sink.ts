@@ -1,5 +1,6 @@
 import { LineWriter, type WriteOctets } from './line-writer.ts';
 import type { LogLevel, LogSink } from './log.ts';
+import { ownPipe } from './own-pipe.ts';
 
 export interface JsonSinkOptions {
   readonly fd?: number;
@@ -29,7 +30,7 @@ export const createJsonSink = async (
   // The default export: of a bundled CommonJS module that is the one name an import() surely has.
   const { default: pino } = await import('pino');
   const lines = new LineWriter({
-    fd: options.fd ?? 1,
+    fd: options.write === undefined ? ownPipe(options.fd ?? 1) : (options.fd ?? 1),
     maxPending: options.maxPending ?? MAX_PENDING,
     describeDropped: (count) => JSON.stringify({ level: 'warning', msg: `${count} log lines were dropped` }),
     ...(options.write === undefined ? {} : { write: options.write }),
@@ -55,6 +56,7 @@ export const createJsonSink = async (
     setDebug: (isOn) => {
       logger.level = isOn ? 'debug' : 'info';
     },
+    levels: () => ({ dropped: lines.dropped, pending: lines.pending }),
     flush: () => lines.flush(),
   };
 };

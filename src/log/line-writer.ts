@@ -16,7 +16,11 @@ export interface LineWriterOptions {
   readonly describeDropped: (count: number) => string;
 }
 
-const RETRY_MS = 10;
+/** A full pipe is tried again after this, and after twice as long each time, until a reader that is slow costs next to nothing. */
+const FIRST_RETRY_MS = 1;
+const LAST_RETRY_MS = 64;
+/** A reader that takes nothing for so long is not waited for when the process ends. */
+const FLUSH_LIMIT_MS = 2000;
 /** Characters that are not worth waiting for the next turn with. */
 const LARGE = 64 * 1024;
 
@@ -35,6 +39,8 @@ export class LineWriter {
   #isScheduled = false;
   #isClosed = false;
   #dropped = 0;
+  #droppedEver = 0;
+  #retryMs = FIRST_RETRY_MS;
   #whenEmpty: (() => void)[] = [];
 
   constructor(options: LineWriterOptions) {
@@ -47,6 +53,7 @@ export class LineWriter {
     if (this.#isClosed) return;
     if (this.#pending.length > this.#options.maxPending) {
       this.#dropped++;
+      this.#droppedEver++;
       return;
     }
     this.#pending += `${text}\n`;
@@ -54,11 +61,30 @@ export class LineWriter {
     else this.#schedule();
   }
 
-  /** Resolves when all lines so far have been written, or can't be. */
+  /** Lines dropped so far. */
+  get dropped(): number {
+    return this.#droppedEver;
+  }
+
+  /** Characters that wait to be written. */
+  get pending(): number {
+    return this.#pending.length + (this.#inFlight?.length ?? 0);
+  }
+
+  /** Resolves when all lines so far have been written, or can't be, or nobody has read for two seconds. */
   flush(): Promise<void> {
     if (this.#isIdle()) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#whenEmpty.push(resolve);
+      let left = this.pending;
+      const timer = setInterval(() => {
+        if (this.pending < left) left = this.pending;
+        else done();
+      }, FLUSH_LIMIT_MS);
+      const done = (): void => {
+        clearInterval(timer);
+        resolve();
+      };
+      this.#whenEmpty.push(done);
       this.#pump();
     });
   }
@@ -111,10 +137,12 @@ export class LineWriter {
     if (octets === null) return;
     this.#write(this.#options.fd, octets, (error, written) => {
       if (error?.code === 'EAGAIN') {
-        // Somebody made the pipe non-blocking, and it is full.
-        setTimeout(() => this.#send(), RETRY_MS);
+        // The pipe is full.
+        setTimeout(() => this.#send(), this.#retryMs);
+        this.#retryMs = Math.min(LAST_RETRY_MS, 2 * this.#retryMs);
         return;
       }
+      this.#retryMs = FIRST_RETRY_MS;
       if (error !== null) this.#close();
       else if (written < octets.length) {
         this.#inFlight = octets.subarray(written);

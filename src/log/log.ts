@@ -8,7 +8,9 @@ export interface LogSink {
   plain?(text: string): void;
   /** Turns `debug` lines on or off. */
   setDebug?(isOn: boolean): void;
-  /** Resolves when all that was written has left the process. */
+  /** Lines dropped so far, and characters that wait, because the reader is slow. */
+  levels?(): { readonly dropped: number; readonly pending: number };
+  /** Resolves when all that was written has left the process, or nobody reads. */
   flush(): Promise<void>;
 }
 

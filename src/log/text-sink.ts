@@ -1,5 +1,6 @@
 import { LineWriter, type WriteOctets } from './line-writer.ts';
 import type { LogLevel, LogSink } from './log.ts';
+import { ownPipe } from './own-pipe.ts';
 
 export interface TextSinkOptions {
   /** Where lines go: 1, standard output, as CoreDNS does. */
@@ -34,8 +35,9 @@ export const createTextSink = (options: TextSinkOptions = {}): LogSink & { setDe
     logLine('warning', '', `${count} log lines were dropped: the reader was too slow`);
   const maxPending = options.maxPending ?? MAX_PENDING;
   const seam = options.write === undefined ? {} : { write: options.write };
-  const lines = new LineWriter({ fd: options.fd ?? 1, maxPending, describeDropped, ...seam });
-  const fatal = new LineWriter({ fd: options.fatalFd ?? 2, maxPending, describeDropped, ...seam });
+  const fdOf = (fd: number): number => (options.write === undefined ? ownPipe(fd) : fd);
+  const lines = new LineWriter({ fd: fdOf(options.fd ?? 1), maxPending, describeDropped, ...seam });
+  const fatal = new LineWriter({ fd: fdOf(options.fatalFd ?? 2), maxPending, describeDropped, ...seam });
   let isDebug = options.isDebug ?? false;
   process.once('exit', () => {
     lines.flushNow();
@@ -50,6 +52,7 @@ export const createTextSink = (options: TextSinkOptions = {}): LogSink & { setDe
     setDebug: (isOn) => {
       isDebug = isOn;
     },
+    levels: () => ({ dropped: lines.dropped, pending: lines.pending }),
     flush: async () => {
       await lines.flush();
       await fatal.flush();

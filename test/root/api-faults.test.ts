@@ -23,8 +23,11 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
     const account = await meet(fault, stage);
     expect(account.faults).toEqual([]);
     expect(account.answered).toBeGreaterThan(0);
-    const repeated = account.lines.filter((line, i) => account.lines.indexOf(line) !== i);
-    expect(repeated).toEqual([]);
+    // An outage goes through two or three states. What is said of one kind is not said of the others.
+    const reasons = account.lines.flatMap((line) => /failed to \w+ \w+: (.*);/.exec(line)?.[1] ?? []);
+    expect(new Set(reasons).size).toBe(reasons.length);
+    expect(reasons.length).toBeLessThanOrEqual(3);
+    expect(new Set(account.lines).size).toBe(account.lines.length);
     if (fault.says === null) expect([account.lines, account.lists]).toEqual([[], 0]);
     if (fault.isListedAnew) expect(account.lists).toBeGreaterThanOrEqual(3);
     for (const kind of fault.inStep ?? []) expect(account.staleDuring).toMatchObject({ [kind]: 0 });

@@ -7,6 +7,7 @@ import type { Access, Connector } from './connection.ts';
 import { KubeError, textOf } from './kube-error.ts';
 import { Reachability } from './reachability.ts';
 import { statusError } from './status.ts';
+import { CommonTrouble } from './trouble-log.ts';
 
 /** An open connection that nothing came over is asked after this long whether it is still there. */
 const KEEP_ALIVE_MS = 15_000;
@@ -29,6 +30,7 @@ export class ApiClient {
   };
   readonly #meters: Meters;
   readonly reachability: Reachability;
+  readonly commonTrouble = new CommonTrouble();
   /** Whether a watch may begin with all objects; false once the server has refused that. */
   canWatchList = true;
 

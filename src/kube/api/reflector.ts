@@ -67,7 +67,7 @@ export class Reflector {
     this.#options = options;
     this.#known = new KnownObjects(options.resource.kind, (change) => this.#emit(change));
     this.#backoff = new Backoff(options.random);
-    this.#trouble = new TroubleLog(options.log, options.resource.title);
+    this.#trouble = new TroubleLog(options.log, options.resource.title, options.client.commonTrouble);
   }
 
   get known(): KnownObjects {
@@ -206,12 +206,13 @@ export class Reflector {
       log.debug(`watch of ${resource.title} broke: ${textOf(error)}; resuming it`);
       return clock.sleep(random() * RESUME_MS, signal);
     }
-    this.#trouble.failed(verb, textOf(error));
+    const isCommon = isOfAllKinds(error);
+    this.#trouble.failed(verb, textOf(error), isCommon);
     if (verb === 'list') this.#options.listFailed();
     const pauseMs = this.#backoff.next(retryAfterMs);
     if (retryAfterMs === 0 && this.#backoff.failures % RELIST_AFTER_FAILURES === 0) this.#resourceVersion = null;
     // A watch that was accepted and failed says nothing against others, and they nothing for it.
-    if (!this.#wasWatchOpen && isOfAllKinds(error)) return client.reachability.pause(pauseMs, signal);
+    if (!this.#wasWatchOpen && isCommon && retryAfterMs === 0) return client.reachability.pause(pauseMs, signal);
     return clock.sleep(pauseMs, signal);
   }
 
@@ -225,11 +226,13 @@ export class Reflector {
   }
 }
 
-/** Trouble that is over for every kind as soon as it is for one: with the server, the way to it, or our credentials. */
+/** Trouble with the server, the way to it, or our credentials: every kind has it, and it is over for all at once. */
 const isOfAllKinds = (error: unknown): boolean =>
   error instanceof KubeError &&
-  error.retryAfterMs === 0 &&
-  (error.code === 'KUBE_UNREACHABLE' || error.code === 'KUBE_CONFIG' || error.status === 401 || error.status >= 500);
+  (COMMON_CODES.has(error.code) || COMMON_STATUSES.has(error.status) || error.status >= 500);
+
+const COMMON_CODES: ReadonlySet<string> = new Set(['KUBE_UNREACHABLE', 'KUBE_CONFIG']);
+const COMMON_STATUSES: ReadonlySet<number> = new Set([401, 429]);
 
 /** For an error that is none of ours: tried again like any other. */
 const UNKNOWN = { code: 'KUBE_BROKEN_DATA', retryAfterMs: 0 } as const;

@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { Log } from '#log/log.ts';
-import { TroubleLog } from './trouble-log.ts';
+import { CommonTrouble, TroubleLog } from './trouble-log.ts';
 
-const recorded = (): { trouble: TroubleLog; lines: string[] } => {
+const recorded = (): { trouble: TroubleLog; other: TroubleLog; lines: string[] } => {
   const lines: string[] = [];
   const log = new Log({
     write: (level, _, message) => void lines.push(`${level}: ${message}`),
     flush: async () => undefined,
   });
-  return { trouble: new TroubleLog(log, 'Services'), lines };
+  const common = new CommonTrouble();
+  return { trouble: new TroubleLog(log, 'Services', common), other: new TroubleLog(log, 'Pods', common), lines };
 };
 
 describe('TroubleLog', () => {
@@ -24,6 +25,25 @@ describe('TroubleLog', () => {
       'warning: failed to watch Services: reset; what is known is still served, trying again',
       'info: watching Services again',
       'warning: failed to list Services: refused; what is known is still served, trying again',
+    ]);
+  });
+
+  it('says what all kinds have in common once, and of each kind that it is right again', () => {
+    const { trouble, other, lines } = recorded();
+    trouble.failed('watch', 'refused', true);
+    other.failed('watch', 'refused', true);
+    other.failed('watch', 'forbidden');
+    trouble.failed('watch', 'forbidden');
+    other.succeeded();
+    trouble.succeeded();
+    other.failed('list', 'refused', true);
+    expect(lines.map((line) => line.split(';')[0])).toEqual([
+      'warning: failed to watch Services: refused',
+      'warning: failed to watch Pods: forbidden',
+      'warning: failed to watch Services: forbidden',
+      'info: watching Pods again',
+      'info: watching Services again',
+      'warning: failed to list Pods: refused',
     ]);
   });
 

@@ -126,6 +126,7 @@ export class SteadyLoad {
   }
 
   close(): void {
+    if (this.#isOver) return;
     this.pause();
     this.#isOver = true;
     this.#transport?.close();

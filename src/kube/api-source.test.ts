@@ -2,9 +2,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Log } from '#log/log.ts';
 import { Metrics } from '#metrics/metrics.ts';
 import { FakeApiServer, NAMESPACES, PODS, SERVICES, SLICES } from '#test/fake-api-server.ts';
+import { FakeClock } from '#test/fake-clock.ts';
 import { type SourceUnderTest, startSource } from '#test/source-under-test.ts';
 import { until } from '#test/until.ts';
 import { ApiSource } from './api-source.ts';
+import { projectNamespace } from './objects/namespace.ts';
+import { projectService } from './objects/service.ts';
+import type { KubeObject } from './source.ts';
 
 let server: FakeApiServer;
 let running: SourceUnderTest | null = null;
@@ -138,5 +142,68 @@ describe('ApiSource', () => {
     await test.source.stop();
     await until(() => server.connections === 0);
     expect(test.events).toEqual([]);
+  });
+
+  describe('with objects of an earlier run', () => {
+    const service = (name: string, resourceVersion: string): KubeObject =>
+      projectService({ metadata: { name, namespace: 'shop', resourceVersion } }) as KubeObject;
+    const namesOf = (source: ApiSource): string[] =>
+      [...source.objects()].map(({ kind, name, resourceVersion }) => `${kind} ${name} ${resourceVersion}`);
+
+    it('gives them out, and then of the first list only what is new, different or gone', async () => {
+      server.put(NAMESPACES, { metadata: { name: 'shop' } }, true);
+      const metadata = (name: string, resourceVersion: string) => ({ name, namespace: 'shop', resourceVersion });
+      const items = [metadata('same', '1'), metadata('changed', '2'), metadata('new', '3')].map((one) => ({
+        metadata: one,
+      }));
+      const held: (() => void)[] = [];
+      server.once(
+        ({ path, isWatch }) => path === SERVICES && !isWatch,
+        (_, response) => {
+          held.push(() => response.end(JSON.stringify({ metadata: { resourceVersion: '9' }, items })));
+          return true;
+        },
+      );
+      const { source, events } = start({});
+      await until(() => held.length === 1 && events.includes('synced Namespace'));
+      events.length = 0;
+      for (const [name, version] of [
+        ['same', '1'],
+        ['changed', '0'],
+        ['gone', '0'],
+      ] as const)
+        source.restore(service(name, version));
+      // Namespaces have been listed: what is not among them is not there.
+      source.restore(projectNamespace({ metadata: { name: 'late' } }) as KubeObject);
+      expect(events).toEqual(['+ shop/same', '+ shop/changed', '+ shop/gone']);
+      held[0]?.();
+      await until(() => source.isSynced());
+      expect(events.slice(3)).toEqual(['+ shop/changed', '+ shop/new', '- shop/gone', 'synced Service']);
+      expect(namesOf(source)).toEqual(['Service same 1', 'Service changed 2', 'Service new 3', 'Namespace shop 101']);
+    });
+  });
+
+  it('tells once that the cluster is away: when a kind could not be listed twice, and not after the first sync', async () => {
+    await server.stop();
+    const clock = new FakeClock();
+    let told = 0;
+    const source = new ApiSource({
+      connection: { kind: 'endpoint', url: server.url },
+      filter: { hasPods: false, hasEndpointSlices: true, labelSelector: '', namespaceLabelSelector: '' },
+      log: new Log({ write: () => undefined, flush: async () => undefined }),
+      metrics: new Metrics(),
+      userAgent: 'test',
+      random: () => 0.5,
+      clock,
+    });
+    source.start({ change: () => undefined, synced: () => undefined, away: () => void told++ });
+    await until(() => clock.sleeping.size === 3);
+    expect(told).toBe(0);
+    for (let round = 0; round < 3; round++) {
+      clock.wake();
+      await until(() => clock.sleeping.size === 3);
+      expect(told).toBe(1);
+    }
+    await source.stop();
   });
 });

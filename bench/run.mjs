@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 /** What a benchmark starts as processes of their own; it finds them as NAME.mjs beside itself. */
 const PROGRAMS = {
   api: ['bench/api/loop-delay.ts'],
-  churn: ['bench/api/loop-delay.ts'],
+  churn: ['bench/api/loop-delay.ts', 'test/server/churn/load.ts'],
   load: ['bench/asker/ask.ts', 'bench/floor/echo.ts'],
 };
 

@@ -87,7 +87,7 @@ export class Cluster {
    */
   async makeRelist(timeoutMs: number): Promise<boolean> {
     await this.kill();
-    await this.#forget();
+    await this.forget();
     await this.restart();
     const deadline = performance.now() + timeoutMs;
     for (let before = ''; performance.now() < deadline; await delay(1000)) {
@@ -108,7 +108,7 @@ export class Cluster {
    * Compacts etcd at its present revision, and moves that on: what a server last saw is then too old. Through etcd's JSON gateway, because its command
    * line is a package of its own.
    */
-  async #forget(): Promise<void> {
+  async forget(): Promise<void> {
     const key = Buffer.from('bench').toString('base64');
     const { header } = (await this.#etcd('put', { key, value: key })) as { header: { revision: string } };
     await this.#etcd('compaction', { revision: header.revision });

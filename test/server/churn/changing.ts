@@ -1,6 +1,6 @@
 import { HEADER_OCTETS } from '#dns/decode.ts';
 import { RR_TYPE } from '#dns/registry/rr-types.ts';
-import { type FakeApiServer, type FakeObject, NAMESPACES, SERVICES, SLICES } from '#test/fake-api-server.ts';
+import { type FakeObject, NAMESPACES, SERVICES, SLICES } from '#test/fake-api-server.ts';
 
 /*
  * Objects of a cluster with a version each, which can be read in every answer that is made from them: in the last 16 bits of an
@@ -10,10 +10,16 @@ const NAMESPACE = 'shop';
 const OF_EACH_KIND = 4;
 const numbers = Array.from({ length: OF_EACH_KIND }, (_, i) => i);
 
+/** An API server, as far as objects are put into it. */
+export interface ObjectStore {
+  put(path: string, object: FakeObject): void;
+  remove(path: string, namespace: string, name: string): void;
+}
+
 /** An object that changes. */
 interface Changing {
   /** Gives the API server the object as it is in a version. */
-  put(api: FakeApiServer, version: number): void;
+  put(api: ObjectStore, version: number): void;
 }
 
 /** In every fourth version, the first not among them, there is no such object. */
@@ -26,7 +32,8 @@ const HTTP = { name: 'http', protocol: 'TCP' };
 /** A cluster IP and a port. */
 const service = (i: number): Changing => ({
   put: (api, version) => {
-    const spec = { clusterIP: addressOf(96 + i, version), ports: [{ ...HTTP, port: version }] };
+    const clusterIP = addressOf(96 + i, version);
+    const spec = { clusterIP, clusterIPs: [clusterIP], ports: [{ ...HTTP, port: version }] };
     if (isAbsent(version)) api.remove(SERVICES, NAMESPACE, `web-${i}`);
     else api.put(SERVICES, named(`web-${i}`, { spec }));
   },
@@ -83,7 +90,7 @@ const questionsOf = (i: number): readonly ChangingQuestion[] => [
 export const QUESTIONS: readonly ChangingQuestion[] = numbers.flatMap(questionsOf);
 
 /** Puts all objects in their version 0, and what never changes. */
-export const fill = (api: FakeApiServer): void => {
+export const fill = (api: ObjectStore): void => {
   api.put(NAMESPACES, { metadata: { name: NAMESPACE } });
   for (const i of numbers) {
     const externalName = `web-${i}.${NAMESPACE}.svc.cluster.local`;

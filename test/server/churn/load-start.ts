@@ -1,6 +1,8 @@
 /** What the load is started with. */
 export interface LoadStart {
   readonly port: number;
+  /** Queries a second; 0: as fast as it is answered. */
+  readonly rate: number;
   /** Of its watermarks. */
   readonly shared: SharedArrayBuffer;
   /** Not 0: end. */

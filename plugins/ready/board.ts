@@ -13,6 +13,8 @@ interface Section {
 /** What all server blocks with `ready` wait for: every endpoint tells of all of them, as in CoreDNS. */
 export class ReadyBoard {
   readonly #sections = new Set<Section>();
+  /** Some configuration has been served: its sockets were open. */
+  hasServed = false;
 
   /** Watches these until the function that it gives is called. */
   add(waiting: readonly Readiness[], isContinuous: boolean): () => void {
@@ -23,7 +25,7 @@ export class ReadyBoard {
     };
   }
 
-  /** Names of plugins that are not ready, sorted, each once. */
+  /** Names of plugins that are not ready, sorted, each once; where all are and nothing was served yet, that is the server's own. */
   notReady(): string[] {
     const names = new Set<string>();
     for (const section of this.#sections) {
@@ -31,6 +33,7 @@ export class ReadyBoard {
       if (!section.isContinuous) section.waiting = waiting;
       for (const { name } of waiting) names.add(name);
     }
+    if (names.size === 0 && !this.hasServed) names.add('server');
     return [...names].sort();
   }
 

@@ -11,6 +11,7 @@ export default definePlugin({
     const ready = new Ready(readOptions(directive, faults), block, services);
     return {
       start: () => ready.start(),
+      serving: () => ready.serving(),
       // CoreDNS closes the endpoint before it sleeps in lameduck mode, so that no new clients are sent here.
       lameduck: () => ready.stop(),
       stop: () => ready.stop(),

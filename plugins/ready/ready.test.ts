@@ -19,6 +19,12 @@ afterEach(async () => {
   for (const instance of running.splice(0)) await instance.stop?.();
 });
 
+/** Starts it as the server does. */
+const begin = async (instance: Instance | null): Promise<void> => {
+  await instance?.start?.();
+  await instance?.serving?.();
+};
+
 /** A plugin whose readiness the test sets. */
 const plugin = (): { isNow: boolean; asked: number; isReady(): boolean } => ({
   isNow: false,
@@ -45,14 +51,14 @@ const messages = (stanza: string): string[] => setup(stanza).faults.list.map(({ 
 describe('ready', () => {
   it('is OK where no plugin has anything to wait for', async () => {
     const { instance, ask } = setup('ready 127.0.0.1:0', { whoami: {} });
-    await instance?.start?.();
+    await begin(instance);
     expect(await ask()).toBe('200 OK');
   });
 
   it('names the plugins that are not ready, in the reply and in the log', async () => {
     const [kubernetes, erratic] = [plugin(), plugin()];
     const { instance, ask, sink } = setup('ready 127.0.0.1:0', { kubernetes, erratic });
-    await instance?.start?.();
+    await begin(instance);
     expect(await ask()).toBe('503 erratic,kubernetes');
     erratic.isNow = true;
     expect(await ask()).toBe('503 kubernetes');
@@ -64,10 +70,21 @@ describe('ready', () => {
     ]);
   });
 
+  it('is not ready before the sockets are open, also where no plugin has anything to wait for', async () => {
+    const { instance, shared, ask } = setup('ready 127.0.0.1:0');
+    await instance?.start?.();
+    expect(await ask()).toBe('503 server');
+    await instance?.serving?.();
+    expect(await ask()).toBe('200 OK');
+    const reloaded = setup('ready 127.0.0.1:0', {}, shared);
+    await reloaded.instance?.start?.();
+    expect(await ask()).toBe('200 OK');
+  });
+
   it('does not ask again who was ready once', async () => {
     const kubernetes = plugin();
     const { instance, ask } = setup('ready 127.0.0.1:0', { kubernetes });
-    await instance?.start?.();
+    await begin(instance);
     kubernetes.isNow = true;
     await ask();
     kubernetes.isNow = false;
@@ -78,7 +95,7 @@ describe('ready', () => {
   it('asks again each time with monitor continuously', async () => {
     const kubernetes = plugin();
     const { instance, ask } = setup('ready 127.0.0.1:0 {\n monitor continuously\n}', { kubernetes });
-    await instance?.start?.();
+    await begin(instance);
     kubernetes.isNow = true;
     expect(await ask()).toBe('200 OK');
     kubernetes.isNow = false;
@@ -89,8 +106,8 @@ describe('ready', () => {
     const [one, two] = [plugin(), plugin()];
     const first = setup('ready 127.0.0.1:0', { kubernetes: one });
     const second = setup('ready 127.0.0.1:0', { kubernetes: two }, first.shared);
-    await first.instance?.start?.();
-    await second.instance?.start?.();
+    await begin(first.instance);
+    await begin(second.instance);
     two.isNow = true;
     expect(await first.ask()).toBe('503 kubernetes');
     one.isNow = true;
@@ -100,9 +117,9 @@ describe('ready', () => {
   it('goes on over a reload, with the new plugins only', async () => {
     const [old, fresh] = [plugin(), plugin()];
     const first = setup('ready 127.0.0.1:0', { kubernetes: old });
-    await first.instance?.start?.();
+    await begin(first.instance);
     const second = setup('ready 127.0.0.1:0', { kubernetes: fresh }, first.shared);
-    await second.instance?.start?.();
+    await begin(second.instance);
     await first.instance?.stop?.();
     fresh.isNow = true;
     expect(await first.ask()).toBe('200 OK');
@@ -111,7 +128,7 @@ describe('ready', () => {
 
   it('closes its port when lameduck mode begins', async () => {
     const { instance, ask } = setup('ready 127.0.0.1:0');
-    await instance?.start?.();
+    await begin(instance);
     await instance?.lameduck?.();
     await expect(ask()).rejects.toThrow();
     await instance?.stop?.();
@@ -120,8 +137,8 @@ describe('ready', () => {
   it('stays open for the other blocks until they go too', async () => {
     const first = setup('ready 127.0.0.1:0');
     const second = setup('ready 127.0.0.1:0', {}, first.shared);
-    await first.instance?.start?.();
-    await second.instance?.start?.();
+    await begin(first.instance);
+    await begin(second.instance);
     await first.instance?.lameduck?.();
     expect(await first.ask()).toBe('200 OK');
   });

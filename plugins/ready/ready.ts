@@ -39,6 +39,11 @@ export class Ready {
     this.#undo.push(this.#open.endpoint.serve('/ready', answer));
   }
 
+  /** The sockets are open: CoreDNS says that it is ready up to 0.1 s before. */
+  serving(): void {
+    if (this.#board !== null) this.#board.value.hasServed = true;
+  }
+
   async stop(): Promise<void> {
     if (this.#isStopping) return;
     this.#isStopping = true;

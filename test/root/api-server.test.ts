@@ -228,7 +228,7 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
     }
     expect((await ask(other, 'www.example.org', 'A')).status).toBe('NOERROR');
     await testbed.startApi();
-    await until(async () => (await ready(other)) === '200 OK', 'ready');
+    await until(async () => (await ready(other)) === '200 OK', 'ready', 40_000);
     expect(other.server.exitCode).toBeNull();
     expect(dataOf((await ask(other, 'hello-world.default.svc.cluster.local', 'A')).answer)).toEqual(['10.96.77.44']);
     expect((await ask(other, 'nobody.default.svc.cluster.local', 'A')).status).toBe('NXDOMAIN');

@@ -6,9 +6,8 @@ import type { Stage } from './stage.ts';
 /** Something that an API server, or what stands before it, does to a server that runs. */
 export interface Fault {
   readonly title: string;
-  /** Brings it about; resolves once the server under test has met it. */
-  readonly begin: (stage: Stage) => Promise<void>;
-  readonly end: (stage: Stage) => Promise<void>;
+  /** Brings it about; resolves once the server under test has met it, and gives what ends it. */
+  readonly begin: (stage: Stage) => Promise<() => Promise<void>>;
   /** What the log says of it; null: it is no trouble, and nothing is said. */
   readonly says: RegExp | null;
   /** The cluster can't be changed while it lasts. */
@@ -22,30 +21,24 @@ export interface Fault {
 }
 
 const ALL = [SERVICES, NAMESPACES, SLICES];
-const isAny = (): boolean => true;
-/** Takes out what the fault put in. */
-const mends = new Map<string, () => void>();
-const mend = async (): Promise<void> => {
-  for (const one of mends.values()) one();
-  mends.clear();
-};
-
 /** Answers requests of these paths so, from now on, and ends the watches that are open; resolves once each path has met it. */
 const answerWith = async (
   { proxy }: Stage,
   status: number,
   headers: Record<string, string>,
   paths = ALL,
-): Promise<void> => {
+): Promise<() => Promise<void>> => {
   const met = new Set<string>();
-  const stop = proxy.always(isAny, (request, response) => {
-    if (!paths.includes(request.path)) return false;
-    met.add(request.path);
-    return refuse(status, 'injected', headers)(request, response);
-  });
-  mends.set('answer', stop);
+  const stop = proxy.always(
+    ({ path }) => paths.includes(path),
+    (request, response) => {
+      met.add(request.path);
+      return refuse(status, 'injected', headers)(request, response);
+    },
+  );
   for (const path of paths) proxy.endWatches(path);
   await until(() => met.size === paths.length, `requests of ${paths}`);
+  return async () => void stop();
 };
 
 const isWatching = ({ proxy }: Stage): Promise<void> => until(() => proxy.watches() === ALL.length, 'three watches');
@@ -59,8 +52,8 @@ export const FAULTS: readonly Fault[] = [
     begin: async (stage) => {
       await stage.testbed.killApi();
       await isLost(stage);
+      return () => stage.testbed.startApi();
     },
-    end: ({ testbed }) => testbed.startApi(),
     isLong: true,
     says: /failed to watch/,
     isClusterAway: true,
@@ -70,8 +63,8 @@ export const FAULTS: readonly Fault[] = [
     begin: async (stage) => {
       await stage.proxy.stop();
       await isLost(stage);
+      return () => stage.proxy.start();
     },
-    end: ({ proxy }) => proxy.start(),
     says: /failed to watch \w+: connect ECONNREFUSED/,
   },
   {
@@ -79,34 +72,35 @@ export const FAULTS: readonly Fault[] = [
     begin: async (stage) => {
       stage.proxy.cut();
       await isLost(stage);
+      return async () => stage.proxy.mend();
     },
-    end: async ({ proxy }) => proxy.mend(),
     says: /failed to watch/,
   },
   {
     title: 'a watch breaks in the middle of an event',
-    begin: async ({ proxy, testbed }) => {
-      const broken = proxy.cutNextEvent(NAMESPACES, 50);
-      await testbed.apply(namespace('in-pieces'));
+    begin: async (stage) => {
+      const broken = stage.proxy.cutNextEvent(NAMESPACES, 50);
+      await stage.testbed.apply(namespace('in-pieces'));
       await broken;
-    },
-    end: async (stage) => {
-      await isWatching(stage);
-      await stage.testbed.kubectl(['delete', 'namespace', 'in-pieces', '--wait=false']);
+      return async () => {
+        await isWatching(stage);
+        await stage.testbed.kubectl(['delete', 'namespace', 'in-pieces', '--wait=false']);
+      };
     },
     says: null,
   },
   {
     title: 'its store is compacted meanwhile (410)',
     begin: async (stage) => {
-      await stage.proxy.stop();
+      const { proxy, testbed } = stage;
+      await proxy.stop();
       await isLost(stage);
-    },
-    end: async ({ proxy, testbed }) => {
-      await testbed.killApi();
-      await testbed.compact();
-      await testbed.startApi();
-      await proxy.start();
+      return async () => {
+        await testbed.killApi();
+        await testbed.compact();
+        await testbed.startApi();
+        await proxy.start();
+      };
     },
     says: /failed to watch/,
     isListedAnew: true,
@@ -114,37 +108,37 @@ export const FAULTS: readonly Fault[] = [
   {
     title: 'it answers everything with 500',
     begin: (stage) => answerWith(stage, 500, {}),
-    end: mend,
     says: /failed to watch \w+: HTTP 500: injected/,
   },
   {
     title: 'it refuses one resource (403)',
     begin: (stage) => answerWith(stage, 403, {}, [SLICES]),
-    end: mend,
     says: /failed to watch EndpointSlices: HTTP 403: injected/,
     inStep: ['Service', 'Namespace'],
   },
   {
     title: 'it answers everything with 429 and Retry-After',
     begin: (stage) => answerWith(stage, 429, { 'retry-after': '2' }),
-    end: mend,
     says: /failed to watch \w+: HTTP 429: injected/,
   },
   {
     title: 'idle watches are closed',
-    begin: async ({ proxy }) => {
+    begin: async (stage) => {
+      const { proxy } = stage;
       const before = proxy.requests.length;
       proxy.endWatches();
       await until(() => proxy.requests.length >= before + ALL.length, 'new watches');
+      return () => isWatching(stage);
     },
-    end: isWatching,
     says: null,
     inStep: ['Service', 'Namespace', 'EndpointSlice'],
   },
   {
     title: 'it has a new certificate of the same authority',
-    begin: (stage) => stage.presentNewCertificate('same authority'),
-    end: isWatching,
+    begin: async (stage) => {
+      await stage.presentNewCertificate('same authority');
+      return () => isWatching(stage);
+    },
     says: null,
   },
   {
@@ -152,8 +146,8 @@ export const FAULTS: readonly Fault[] = [
     begin: async (stage) => {
       await stage.presentNewCertificate('new authority');
       await isLost(stage);
+      return async () => stage.trustAuthority();
     },
-    end: async (stage) => stage.trustAuthority(),
     says: /failed to watch \w+: .*(?:certificate|signature)/,
   },
   {
@@ -162,8 +156,8 @@ export const FAULTS: readonly Fault[] = [
       stage.proxy.token = 'second-token';
       stage.proxy.endWatches();
       await isLost(stage);
+      return async () => stage.writeToken('second-token');
     },
-    end: async (stage) => stage.writeToken('second-token'),
     says: /failed to watch \w+: HTTP 401: Unauthorized/,
   },
   {
@@ -172,8 +166,8 @@ export const FAULTS: readonly Fault[] = [
       stage.writeToken('third-token');
       stage.proxy.token = 'third-token';
       stage.proxy.endWatches();
+      return () => isWatching(stage);
     },
-    end: isWatching,
     says: null,
   },
 ];

@@ -51,7 +51,7 @@ export const meet = async (fault: Fault, stage: Stage, options: MeetOptions = {}
   const isSeen = async ({ name, address }: ReturnType<typeof change>): Promise<boolean> =>
     (await asked.addresses(name)) === address;
 
-  await fault.begin(stage);
+  const end = await fault.begin(stage);
   const { says } = fault;
   if (says !== null) await until(() => said().some((line) => says.test(line)), `${says} in ${said().join('\n')}`);
   const during = change();
@@ -60,7 +60,7 @@ export const meet = async (fault: Fault, stage: Stage, options: MeetOptions = {}
   const staleDuring = await asked.staleSeconds();
   const answered = load.answered - before.answered;
 
-  await fault.end(stage);
+  await end();
   const endedAt = performance.now();
   const after = change();
   await testbed.apply(after.manifests);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Additions } from '#metrics/cells.ts';
 import { countOn } from '#metrics/testing.ts';
 import type { Answer, Query } from '#plugin/index.ts';
+import { runs } from '#test/property-runs.ts';
 import { CacheBench, nxdomain, positive, textsOf, ttlOf } from './cache-bench.ts';
 
 const SLOT = 77;
@@ -242,7 +243,7 @@ describe('whatever happens in whatever order', () => {
           }
         }
       }),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 });

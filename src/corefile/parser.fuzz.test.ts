@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { runs } from '#test/property-runs.ts';
 import { faultsText } from './diagnostics.ts';
 import { fingerprint } from './fingerprint.ts';
 import { type ParseResult, parseCorefile } from './parser.ts';
@@ -69,11 +70,11 @@ const corefileText = fc
 
 describe('any text', () => {
   it('gives a tree and faults that lie within its files', () => {
-    fc.assert(fc.property(corefileText, checkAll), { numRuns: 1500 });
+    fc.assert(fc.property(corefileText, checkAll), runs(1500));
   });
 
   it('is taken whatever its characters are', () => {
-    fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), checkAll), { numRuns: 500 });
+    fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), checkAll), runs(500));
   });
 
   it.each(seeds)('%s holds when cut off or spliced anywhere', (file) => {
@@ -85,7 +86,7 @@ describe('any text', () => {
         checkAll(text.slice(0, from));
         checkAll(text.slice(0, Math.min(from, to)) + between + text.slice(Math.max(from, to)));
       }),
-      { numRuns: 100 },
+      runs(100),
     );
   });
 });

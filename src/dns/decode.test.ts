@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as dnsPacket from 'dns-packet';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { runs } from '#test/property-runs.ts';
 import { decodeMessage, type Message, WireFault } from './decode.ts';
 import { encodeMessage, type MessageToWrite } from './encode.ts';
 import { wireNameFromText } from './name.ts';
@@ -197,7 +198,7 @@ describe('decoding a message', () => {
         const read = decoded(encodeMessage(response({ answer: records }), 65_535));
         expect(read.answer.map(comparable)).toEqual(records.map(comparable));
       }),
-      { numRuns: 25 },
+      runs(25),
     );
   });
 
@@ -239,7 +240,7 @@ describe('decoding a message', () => {
         const found = decodeMessage(message);
         expect(found instanceof WireFault || Array.isArray(found.questions)).toBe(true);
       }),
-      { numRuns: 5_000 },
+      runs(5_000),
     );
   });
 

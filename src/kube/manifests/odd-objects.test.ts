@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { runs } from '#test/property-runs.ts';
 import { projectEndpointSlice } from '../objects/endpoint-slice.ts';
 import { projectNamespace } from '../objects/namespace.ts';
 import { projectPod } from '../objects/pod.ts';
@@ -77,7 +78,7 @@ describe('manifests with anything in any field', () => {
         const faults = complete(objects.map((value) => JSON.stringify(value)).join('\n---\n'));
         expect(faults.filter((line) => line.includes('\n'))).toEqual([]);
       }),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 

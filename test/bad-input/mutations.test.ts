@@ -1,49 +1,24 @@
 /** Thousands of queries with a few octets changed, at a server with the Corefile that everyone has: it neither breaks nor fills up. */
 import { createSocket } from 'node:dgram';
-import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeQuery, TcpClient } from '#test/dns-client.ts';
+import { TcpClient } from '#test/dns-client.ts';
+import { readCorpus } from '#test/dns-corpus.ts';
+import { Mutator, soundQueries } from '#test/mutations.ts';
 import { startServer, type TestServer } from '#test/server.ts';
 import { until } from '#test/until.ts';
+import { Random } from '../../bench/compare/random.ts';
 
 const SEED = 20260117;
 const MESSAGES = 5000;
-const CORPUS = join(import.meta.dirname, '../corpus/dns');
-
-const corpus = readdirSync(CORPUS).map((file) =>
-  Buffer.from(readFileSync(join(CORPUS, file), 'utf8').split('\n').slice(2).join('').replace(/\s/g, ''), 'hex'),
+const mutator = new Mutator(
+  [
+    ...readCorpus(join(import.meta.dirname, '../corpus/dns')).map(({ bytes }) => bytes),
+    ...soundQueries(['hello-world.default.svc.cluster.local.', '44.77.96.10.in-addr.arpa.']),
+  ],
+  new Random(SEED),
 );
-const wellFormed = ['A', 'AAAA', 'SRV', 'PTR', 'TXT', 'ANY'].flatMap((type) => [
-  encodeQuery('hello-world.default.svc.cluster.local.', type, { id: 1 }),
-  encodeQuery('44.77.96.10.in-addr.arpa.', type, { id: 1, udpSize: 1232, isDnssecOk: true }),
-]);
-
-/** Mostly single bits and octets, so that much of it still gets past the first checks. */
-const edit = fc.oneof(
-  fc.record({ at: fc.nat(80), set: fc.nat(255) }),
-  fc.record({ at: fc.nat(11), set: fc.nat(255) }),
-  fc.record({ at: fc.nat(80), insert: fc.uint8Array({ maxLength: 6 }) }),
-  fc.record({ cutAt: fc.nat(80) }),
-);
-type Edit = typeof edit extends fc.Arbitrary<infer T> ? T : never;
-
-const applied = (message: Buffer, change: Edit): Buffer => {
-  if ('cutAt' in change) return message.subarray(0, change.cutAt);
-  if ('insert' in change)
-    return Buffer.concat([message.subarray(0, change.at), change.insert, message.subarray(change.at)]);
-  const copy = Buffer.from(message);
-  if (change.at < copy.length) copy[change.at] = change.set;
-  return copy;
-};
-
-const messages = fc
-  .sample(fc.tuple(fc.constantFrom(...wellFormed, ...corpus), fc.array(edit, { minLength: 1, maxLength: 3 })), {
-    numRuns: MESSAGES,
-    seed: SEED,
-  })
-  .map(([start, changes]) => changes.reduce(applied, start));
+const messages = Array.from({ length: MESSAGES }, () => mutator.next());
 
 describe(`a server under ${MESSAGES} changed messages (seed ${SEED})`, () => {
   let server: TestServer;

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** Addresses 10.244.8.1 and on, as many. */
-export const bigAddresses = (count: number): string[] => Array.from({ length: count }, (_, i) => `10.244.8.${i + 1}`);
+export const bigAddresses = (count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `10.244.${8 + Math.floor(i / 254)}.${1 + (i % 254)}`);
 
 /** A directory with a headless Service `big` in Namespace `default`, too large for a datagram; the caller removes it. */
 export const bigServiceDirectory = (count: number): string => {

@@ -1,28 +1,16 @@
 /** Messages that are wrong, or only odd, sent to a whole server: each has its reply or none, and the server goes on answering. */
 import { createSocket } from 'node:dgram';
-import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeMessage, FLAG, WireFault } from '#dns/decode.ts';
 import { rcodeName } from '#dns/registry/rcodes.ts';
+import { readCorpus } from '#test/dns-corpus.ts';
+import { Mutator } from '#test/mutations.ts';
 import { startServer, type TestServer, UDP_LISTENERS } from '#test/server.ts';
+import { Random } from '../../bench/compare/random.ts';
 
-const CORPUS = join(import.meta.dirname, '../corpus/dns');
-
-/** `# what it is`, `expect RCODE|none`, and the octets in hexadecimal. */
-const read = (file: string): { title: string; expected: string; bytes: Buffer } => {
-  const [title = '', expected = '', ...hex] = readFileSync(join(CORPUS, file), 'utf8').split('\n');
-  return {
-    title: title.slice(2),
-    expected: expected.slice('expect '.length),
-    bytes: Buffer.from(hex.join('').replace(/\s/g, ''), 'hex'),
-  };
-};
-
-const cases = readdirSync(CORPUS)
-  .filter((file) => file.endsWith('.hex'))
-  .map(read);
+const SEED = 20_261_121;
+const cases = readCorpus(join(import.meta.dirname, '../corpus/dns'));
 
 describe.each(UDP_LISTENERS)('a server given odd messages, UDP by %s,', (udp) => {
   let server: TestServer;
@@ -48,16 +36,11 @@ describe.each(UDP_LISTENERS)('a server given odd messages, UDP by %s,', (udp) =>
   });
 
   it('goes on answering through thousands of changed messages', async () => {
-    const change = fc.record({ at: fc.nat(60), cut: fc.nat(4), noise: fc.uint8Array({ maxLength: 4 }) });
-    const seed = fc.constantFrom(...cases.map(({ bytes }) => bytes));
-    const messages = fc
-      .sample(fc.tuple(seed, fc.array(change, { maxLength: 4 })), 3_000)
-      .map(([start, changes]) =>
-        changes.reduce(
-          (message, { at, cut, noise }) => Buffer.concat([message.subarray(0, at), noise, message.subarray(at + cut)]),
-          start,
-        ),
-      );
+    const mutator = new Mutator(
+      cases.map(({ bytes }) => bytes),
+      new Random(SEED),
+    );
+    const messages = Array.from({ length: 3000 }, () => mutator.next());
     const socket = createSocket('udp4');
     for (const [index, message] of messages.entries()) {
       socket.send(message, server.port, server.address);

@@ -324,6 +324,29 @@ describe('too many TCP connections', () => {
     expect(await Promise.all(clients.slice(0, 2).map(idOf))).toEqual([0, 1]);
   });
 
+  it('are 5,001, of many clients: 5,000 go on and the one that was idle longest does not', async () => {
+    const { connect, listener, metric } = await start({ readMs: 60_000, idleMs: 60_000 });
+    const idle: TcpClient[] = [];
+    const { maxConnections, maxConnectionsPerClient } = TCP_LIMITS;
+    const clientOf = (n: number): string => `127.0.1.${1 + Math.floor(n / maxConnectionsPerClient)}`;
+    for (let n = 0; n < maxConnections; n += 50)
+      idle.push(...(await Promise.all(Array.from({ length: 50 }, (_, i) => connect(clientOf(n + i))))));
+    await until(() => listener.connections === 5000);
+    // All but one ask, in another order than that in which they came.
+    const longest = idle[1234] as TcpClient;
+    const others = idle.filter((each) => each !== longest).reverse();
+    const askAll = async (all: readonly TcpClient[]): Promise<void> => {
+      for (const each of all) each.socket.write(fast(77));
+      for (const each of all) expect(await idOf(each)).toBe(77);
+    };
+    await askAll(others);
+    const last = await connect('127.0.2.1');
+    expect(await longest.next()).toBeNull();
+    await askAll([...others, last]);
+    expect([await metric('connections'), await metric('closed_total{reason="limit"}')]).toEqual([5000, 1]);
+    expect(await metric('closed_total{reason="client_limit"}')).toBe(0);
+  }, 90_000);
+
   it('close several where several come at once', async () => {
     const { connect, listener, metric } = await start({ maxConnections: 3 });
     await Promise.all(Array.from({ length: 20 }, () => connect()));

@@ -39,6 +39,7 @@ export class ProgrammingLatency {
     // A controller made this slice, so the Service has a selector: `headless_without_selector` never occurs, as in CoreDNS.
     this.#seconds
       .at(entry.isHeadless ? 'headless_with_selector' : 'cluster_ip')
-      .observe((this.#clock.wallMs() - slice.lastChangeTriggerMs) / 1000);
+      // Never less than none: of two clocks that differ, a histogram's sum must not go back.
+      .observe(Math.max(0, this.#clock.wallMs() - slice.lastChangeTriggerMs) / 1000);
   }
 }

@@ -3,6 +3,7 @@ import type { Change, ClusterSource, KubeObject, SourceEvents } from '#kube/sour
 import { ClusterStore } from '#kube/store.ts';
 import type { Services } from '#plugin/index.ts';
 import { ProgrammingLatency } from './programming-latency.ts';
+import { serialClock } from './serial-clock.ts';
 
 /** Is told what becomes of a cluster. */
 export interface ClusterObserver {
@@ -41,7 +42,7 @@ export class SharedCluster {
     this.#source = source;
     this.#services = services;
     this.#prefix = `${generations.slotOf(key).toString(36)}/`;
-    this.store = new ClusterStore(() => Math.floor(clock.wallMs() / 1000));
+    this.store = new ClusterStore(serialClock(clock));
     this.syncSlot = this.slotOf('sync');
     this.serialValue = generations.allocateValue();
     this.#latency = new ProgrammingLatency(services);

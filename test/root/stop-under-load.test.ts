@@ -51,7 +51,7 @@ describe('a server that is told to end under load', () => {
     healthPort = await freePort();
     readyPort = await freePort();
     upstream = await FakeUpstream.open((asked) => {
-      setTimeout(() => asked.reply({ answer: recordsFromText('. 300 IN A 192.0.2.1', {}) }), UPSTREAM_MS);
+      setTimeout(() => asked.reply({ answer: recordsFromText('@ 300 IN A 192.0.2.1', {}) }), UPSTREAM_MS);
     });
   });
   afterEach(async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '#test/until.ts';
 import { FAULTS } from './api-faults/faults.ts';
 import { meet } from './api-faults/meet.ts';
 import { Stage } from './api-faults/stage.ts';
@@ -18,7 +19,7 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
   });
 
   it.each(
-    FAULTS.map((fault) => [fault.title, fault] as const),
+    FAULTS.filter(({ isSlow }) => !isSlow).map((fault) => [fault.title, fault] as const),
   )('%s: answers on, says so once, and follows again', async (_, fault) => {
     const account = await meet(fault, stage);
     expect(account.faults).toEqual([]);
@@ -30,7 +31,17 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
     expect(new Set(account.lines).size).toBe(account.lines.length);
     if (fault.says === null) expect([account.lines, account.lists]).toEqual([[], 0]);
     if (fault.isListedAnew) expect(account.lists).toBeGreaterThanOrEqual(3);
+    const isOut = (kind: string): boolean => fault.says !== null && fault.inStep?.includes(kind) !== true;
+    for (const [kind, seconds] of Object.entries(account.staleDuring))
+      if (isOut(kind)) expect([kind, seconds > 0]).toEqual([kind, true]);
     for (const kind of fault.inStep ?? []) expect(account.staleDuring).toMatchObject({ [kind]: 0 });
     expect(account.staleAfter).toEqual({ Service: 0, Namespace: 0, EndpointSlice: 0 });
+  });
+
+  it('in all that time not one query is lost', async () => {
+    stage.load.pause();
+    await until(() => stage.load.outstanding === 0, 'all answered');
+    expect(stage.load.answered).toBe(stage.load.sent);
+    expect([...stage.load.faults]).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import { run } from '#test/command.ts';
 import { NAMESPACES, refuse, SERVICES, SLICES } from '#test/fake-api-server.ts';
 import { until } from '#test/until.ts';
 import { namespace } from '../cluster-objects.ts';
@@ -14,6 +15,8 @@ export interface Fault {
   readonly isClusterAway?: boolean;
   /** It is one that is worth trying for minutes. */
   readonly isLong?: true;
+  /** It takes the server half a minute to meet it, and needs root and nft: for the bench alone. */
+  readonly isSlow?: true;
   /** Everything has to be listed anew. Where the log says nothing, nothing is; elsewhere it depends on how long it lasts. */
   readonly isListedAnew?: true;
   /** Kinds that are in step all the while. */
@@ -43,8 +46,10 @@ const answerWith = async (
 
 const isWatching = ({ proxy }: Stage): Promise<void> => until(() => proxy.watches() === ALL.length, 'three watches');
 /** Resolves once every kind has tried in vain. */
-const isLost = (stage: Stage): Promise<void> =>
-  until(async () => Object.values(await stage.asked.staleSeconds()).every((seconds) => seconds > 0), 'nothing in step');
+const isLost = ({ asked }: Stage, limitMs = 10_000): Promise<void> => {
+  const isOut = async (): Promise<boolean> => Object.values(await asked.staleSeconds()).every((seconds) => seconds > 0);
+  return until(isOut, 'nothing in step', limitMs);
+};
 
 export const FAULTS: readonly Fault[] = [
   {
@@ -75,6 +80,24 @@ export const FAULTS: readonly Fault[] = [
       return async () => stage.proxy.mend();
     },
     says: /failed to watch/,
+  },
+  {
+    title: 'its packets are lost, and nothing is reset',
+    begin: async (stage) => {
+      const table = ['inet', `cluster-dns-faults-${stage.proxy.port}`];
+      await run('nft', ['add', 'table', ...table]);
+      await run('nft', ['add', 'chain', ...table, 'lost', '{ type filter hook input priority 0; }']);
+      for (const end of ['sport', 'dport'])
+        await run('nft', ['add', 'rule', ...table, 'lost', 'tcp', end, `${stage.proxy.port}`, 'drop']);
+      const end = async (): Promise<void> => void (await run('nft', ['delete', 'table', ...table]));
+      await isLost(stage, 60_000).catch(async (error) => {
+        await end();
+        throw error;
+      });
+      return end;
+    },
+    isSlow: true,
+    says: null,
   },
   {
     title: 'a watch breaks in the middle of an event',

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SeenRequest } from '#test/http-front.ts';
 import { until } from '#test/until.ts';
-import { namespace, service, slice, together } from '../cluster-objects.ts';
+import { isSeen, nextChange } from './change.ts';
 import type { Fault } from './faults.ts';
 import type { Stage } from './stage.ts';
 
@@ -30,44 +30,34 @@ export interface MeetOptions {
   readonly limitMs?: number;
 }
 
-let changes = 0;
-/** A change of each kind, and the name that tells of it. */
-const change = (): { readonly name: string; readonly address: string; readonly manifests: string } => {
-  const number = ++changes;
-  const [space, address] = [`change-${number}`, `10.244.9.${number}`];
-  return {
-    name: `web.${space}.svc.cluster.local`,
-    address,
-    manifests: together(namespace(space), service('web', 'None', space), slice('web', [address], space)),
-  };
-};
-
 /** Lets the server meet a fault: asked all the while, and the cluster is changed during it and after it. */
 export const meet = async (fault: Fault, stage: Stage, options: MeetOptions = {}): Promise<Account> => {
   const { lastsMs = 0, limitMs = 60_000 } = options;
   const { testbed, load, asked, proxy } = stage;
   const before = { lines: asked.process.lines.length, answered: load.answered, requests: proxy.requests.length };
   const said = (): string[] => asked.process.lines.slice(before.lines);
-  const isSeen = async ({ name, address }: ReturnType<typeof change>): Promise<boolean> =>
-    (await asked.addresses(name)) === address;
-
+  const { says, isClusterAway } = fault;
+  const during = nextChange();
   const end = await fault.begin(stage);
-  const { says } = fault;
-  if (says !== null) await until(() => said().some((line) => says.test(line)), `${says} in ${said().join('\n')}`);
-  const during = change();
-  if (!fault.isClusterAway) await testbed.apply(during.manifests);
-  await delay(lastsMs);
+  try {
+    if (says !== null) await until(() => said().some((line) => says.test(line)), `${says} in ${said().join('\n')}`);
+    if (!isClusterAway) await testbed.apply(during.manifests);
+    await delay(lastsMs);
+  } catch (error) {
+    await end();
+    throw error;
+  }
   const staleDuring = await asked.staleSeconds();
   const answered = load.answered - before.answered;
 
   await end();
   const endedAt = performance.now();
-  const after = change();
+  const after = nextChange();
   await testbed.apply(after.manifests);
   const changedAt = performance.now();
-  await until(() => isSeen(after), `${after.name} in\n${said().join('\n')}`, limitMs);
+  await until(() => isSeen(after, asked), `${after.name} in\n${said().join('\n')}`, limitMs);
   const seenAt = performance.now();
-  if (!fault.isClusterAway) await until(() => isSeen(during), during.name, limitMs);
+  if (!isClusterAway) await until(() => isSeen(during, asked), during.name, limitMs);
   const inTrouble = says === null ? 0 : KINDS - (fault.inStep?.length ?? 0);
   await until(() => rightAgain(said()).length >= inTrouble, `an end of the trouble in\n${said().join('\n')}`, limitMs);
   return {

@@ -10,6 +10,7 @@ import { until } from '#test/until.ts';
 import { namespace, service, slice, together } from '../cluster-objects.ts';
 import { type Known, SteadyLoad } from '../steady-load.ts';
 import { AskedServer, CA_FILE, TOKEN_FILE, writeKubeconfig } from './asked-server.ts';
+import { isSeen, nextChange } from './change.ts';
 
 const SVC = 'svc.cluster.local.';
 const KNOWN: readonly Known[] = [
@@ -83,6 +84,10 @@ export class Stage {
     load.start();
     asked.pollReady();
     await until(() => proxy.watches() === 3, 'three watches');
+    // An event for each kind: now all watches are in order, and whatever the API server said while it started is over.
+    const change = nextChange();
+    await testbed.apply(change.manifests);
+    await until(() => isSeen(change, asked), change.name);
     return stage;
   }
 

@@ -9,6 +9,7 @@ const PROGRAMS = {
   api: ['bench/api/loop-delay.ts'],
   churn: ['bench/api/loop-delay.ts', 'test/server/churn/load.ts'],
   load: ['bench/asker/ask.ts', 'bench/floor/echo.ts'],
+  overload: ['bench/asker/ask.ts', 'bench/overload/upstream.ts'],
 };
 
 const [name = ''] = process.argv.slice(2);

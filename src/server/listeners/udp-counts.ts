@@ -1,4 +1,4 @@
-import type { Gauge, GaugeFamily, ObservedCounterFamily } from '#metrics/families.ts';
+import type { Counter, CounterFamily, Gauge, GaugeFamily, ObservedCounterFamily } from '#metrics/families.ts';
 import type { Metrics } from '#metrics/metrics.ts';
 import { COUNT, COUNTS, type CountName } from './batch/thread-start.ts';
 
@@ -31,6 +31,7 @@ export class UdpCounts {
   readonly #inFlight: GaugeFamily;
   readonly #rings: GaugeFamily;
   readonly #untaught: ObservedCounterFamily;
+  readonly #outdated: CounterFamily;
   readonly #counts: Float64Array[] = [];
 
   constructor(metrics: Metrics) {
@@ -43,10 +44,20 @@ export class UdpCounts {
     this.#memory = gauge('memory_bytes', 'Octets of replies that the thread remembers, about.');
     this.#inFlight = gauge('queries_in_flight', 'Queries of the thread that the main thread has not answered yet.');
     this.#rings = gauge('ring_bytes', 'Octets that wait between the thread and the main thread.', ['ring']);
+    this.#outdated = metrics.counter({
+      name: 'cluster_dns_udp_outdated_total',
+      help: 'Queries handed over that the main thread dropped because they had waited for too long.',
+      labels,
+    });
     this.#untaught = counter(
       'untaught_total',
       'Replies not remembered because too many waited for the thread already.',
     );
+  }
+
+  /** Queries that main came to too late. */
+  outdated(number: number): Counter {
+    return this.#outdated.at(String(number));
   }
 
   /** The counts of a thread, in shared memory, by `COUNT`. */
@@ -75,6 +86,7 @@ export class UdpCounts {
     this.inFlight(number).follow(() => levels.inFlight());
     this.#rings.at(thread, 'queries').follow(() => levels.queryOctets());
     this.#rings.at(thread, 'replies').follow(() => levels.replyOctets());
+    this.outdated(number);
     this.#untaught.at(thread).follow(() => levels.untaught());
   }
 }

@@ -144,11 +144,16 @@ export class BatchThreads {
 
   /** Handles at most this many; true where it was so many. */
   #drainThread(thread: ListenerThread, most: number): boolean {
+    const { clock } = this.#options;
+    const nowMs = clock === null ? performance.now() : (clock[0] as number);
     for (let left = most; left > 0; left--) {
       const query = thread.queries.take();
       if (query === null) return false;
       const address = this.#addresses.get(query.socket);
-      if (address === undefined) thread.queries.done();
+      if (query.isOutdated(nowMs)) {
+        this.#options.counts.outdated(thread.number).add();
+        thread.queries.done();
+      } else if (address === undefined) thread.queries.done();
       else address.handle(query, thread);
     }
     return true;

@@ -88,4 +88,24 @@ describe('QueryRing', () => {
     ring.listen();
     expect([ring.signal(), ring.signal()]).toEqual([true, false]);
   });
+
+  it('takes no more while the first query has waited for half a second, and says which waited for two seconds', () => {
+    const ring = new QueryRing();
+    const message = new Uint8Array(40);
+    // Where the clock's 16 bits begin anew.
+    const came = 3 * 65_536 - 100;
+    ring.begin(came);
+    expect([hand(ring, 1, 0, message), hand(ring, 1, 0, message)]).toEqual([true, true]);
+    ring.begin(came + 499);
+    expect(hand(ring, 1, 0, message)).toBe(true);
+    ring.begin(came + 500);
+    expect(hand(ring, 1, 0, message)).toBe(false);
+    const waited = [ring.take(), ring.take(), ring.take()];
+    expect(waited.map((query) => query?.isOutdated(came + 1999))).toEqual([false, false, false]);
+    expect(waited.map((query) => query?.isOutdated(came + 2000))).toEqual([true, true, false]);
+    // The clocks of two threads are not quite the same.
+    expect(waited[0]?.isOutdated(came - 2)).toBe(false);
+    ring.begin(came + 500);
+    expect(hand(ring, 1, 0, message)).toBe(true);
+  });
 });

@@ -10,10 +10,15 @@ const DONE = 4;
 const QUERY_RING_OCTETS = 256 * 1024;
 /** Queries of a thread that may be on their way, most of them waiting for an upstream. */
 export const CREDIT = 10_000;
+/** While the first query has waited for so long no more are taken: those that wait are answered while somebody still listens. */
+const MOST_WAIT_MS = 500;
+/** A query that main comes to so late is answered no more: its client has given up or asked again, and those behind it would be late as well. */
+const OUTDATED_MS = 2000;
 
 /*
- *  0 socket 4 | 4 name octets 2 | 6 control octets 2 | 8 name 32 | 40 control 40 | 80 message
+ *  0 socket 4 | 4 name octets 1 | 5 control octets 1 | 6 ms at which it came, modulo 2^16 | 8 name 32 | 40 control 40 | 80 message
  */
+const CAME_AT = 6;
 const NAME = 8;
 const CONTROL = NAME + SOCKADDR_OCTETS;
 const MESSAGE = CONTROL + CONTROL_OCTETS;
@@ -35,8 +40,13 @@ export class HandedQuery {
   constructor(record: Buffer) {
     this.#record = record;
     this.socket = record.readUInt32LE(0);
-    this.nameOctets = record.readUInt16LE(4);
-    this.controlOctets = record.readUInt16LE(6);
+    this.nameOctets = record[4] as number;
+    this.controlOctets = record[5] as number;
+  }
+
+  /** True where it has waited for too long at this moment, on main's monotonic clock. */
+  isOutdated(nowMs: number): boolean {
+    return waitedMs(this.#record.readUInt16LE(CAME_AT), nowMs) >= OUTDATED_MS;
   }
 
   get message(): Buffer {
@@ -51,10 +61,18 @@ export class HandedQuery {
   static readonly controlAt = CONTROL;
 }
 
+/** ms since a moment of which the last 16 bits are known; at most a minute. One a little in the future, by another thread's clock, is now. */
+const waitedMs = (cameAt: number, nowMs: number): number => {
+  const waited = (Math.floor(nowMs) - cameAt) & 0xffff;
+  return waited > 0xff00 ? 0 : waited;
+};
+
 /** Queries from a listener thread to main, with the credit that bounds those on their way. */
 export class QueryRing {
   readonly #ring: RecordRing;
   #handed: number;
+  #nowMs = 0;
+  #isFull = false;
 
   /** `shared`: the memory of a ring that is there already. */
   constructor(shared?: SharedArrayBuffer) {
@@ -77,6 +95,13 @@ export class QueryRing {
     return this.#ring.used;
   }
 
+  /** Thread: looks at the clock and at how long the first query has waited. Once a batch, before `hand`. */
+  begin(nowMs: number): void {
+    this.#nowMs = Math.floor(nowMs) & 0xffff;
+    const first = this.#ring.peek();
+    this.#isFull = first >= 0 && waitedMs(this.#ring.view.getUint16(first + CAME_AT, true), nowMs) >= MOST_WAIT_MS;
+  }
+
   /** Thread: hands message i over; false where main is too far behind. */
   hand(
     socket: number,
@@ -87,12 +112,13 @@ export class QueryRing {
     sizes: PeerSizes,
   ): boolean {
     const { words, bytes, view } = this.#ring;
-    if (((this.#handed - Atomics.load(words, DONE)) | 0) >= CREDIT) return false;
+    if (this.#isFull || ((this.#handed - Atomics.load(words, DONE)) | 0) >= CREDIT) return false;
     const at = this.#ring.reserve(MESSAGE + octets);
     if (at < 0) return false;
     view.setUint32(at, socket, true);
-    view.setUint16(at + 4, sizes.nameOctets(i), true);
-    view.setUint16(at + 6, sizes.controlOctets(i), true);
+    bytes[at + 4] = sizes.nameOctets(i);
+    bytes[at + 5] = sizes.controlOctets(i);
+    view.setUint16(at + CAME_AT, this.#nowMs, true);
     copy(peers.names, i * SOCKADDR_OCTETS, SOCKADDR_OCTETS, bytes, at + NAME);
     copy(peers.controls, i * CONTROL_OCTETS, CONTROL_OCTETS, bytes, at + CONTROL);
     copy(message, 0, octets, bytes, at + MESSAGE);

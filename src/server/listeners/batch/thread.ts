@@ -169,6 +169,7 @@ class ListenerThread {
     let slipped = 0;
     let limited = 0;
     limiter?.begin(nowMs);
+    this.#queries.begin(nowMs);
     for (let i = 0; i < count; i++) {
       const octets = headers.length(i);
       const bytes = slots[i] as Uint8Array;

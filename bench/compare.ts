@@ -57,8 +57,11 @@ const outcomeOf = async (port: number, { bytes, transport }: ComparedQuery): Pro
     transport === 'tcp'
       ? exchangeTcp(endpoint, bytes).catch(() => null)
       : exchangeUdp(endpoint, bytes, PATIENCE_MS).catch(() => null);
-  // On a busy machine a datagram may be lost.
-  const reply = (await once()) ?? (await once());
+  const isReply = (octets: Buffer | null): boolean =>
+    octets !== null && octets.length > 1 && octets.readUInt16BE(0) === bytes.readUInt16BE(0);
+  // On a busy machine a datagram may be lost, or come from somebody else who was given this port before.
+  const first = await once();
+  const reply = isReply(first) ? first : await once();
   if (reply === null) return 'no reply';
   const message = decodeMessage(reply);
   return message instanceof WireFault ? 'not a message' : message;
@@ -84,7 +87,7 @@ const compareAll = async (
 
 const main = async (): Promise<boolean> => {
   const upstream = await openUpstream();
-  const firstPort = await freePorts(16_300, 4 + names.length * kinds.length);
+  const firstPort = await freePorts(30_300, 4 + names.length * kinds.length);
   const cluster = await Cluster.start({
     testbed: resolve(values.testbed as string),
     port: firstPort,
@@ -92,6 +95,9 @@ const main = async (): Promise<boolean> => {
     cpu: 0,
     allCpus: '0',
   });
+  // Ctrl-C ends the servers with this process; the API server is detached and has to be asked.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void cluster.stop().finally(() => process.exit(130)));
   const running: RunningServer[] = [];
   try {
     await createObjects(firstPort + 1);

@@ -16,6 +16,9 @@ const nameOf = ({ query }: Difference): string => foldedText(query.name);
 const isForwarded = (difference: Difference): boolean =>
   typeof difference.theirs !== 'string' && !/(^|\.)(cluster\.local|other\.test|arpa)\.$/.test(nameOf(difference));
 
+/** Zones of the Corefiles, corefiles.ts. */
+const ZONES = /^(cluster\.local|other\.test|(10\.)?in-addr\.arpa|(d\.f\.)?ip6\.arpa)\.$/;
+
 const LISTED: readonly Listed[] = [
   {
     row: 'letter case of names behind the question',
@@ -24,6 +27,11 @@ const LISTED: readonly Listed[] = [
   {
     row: '`ns.dns.ZONE` in mixed case',
     explains: (_, difference) => nameOf(difference).startsWith('ns.dns.') && isMixed(difference),
+  },
+  {
+    row: 'NS of the zone in mixed case',
+    explains: (_, difference) =>
+      difference.query.type === RR_TYPE.NS && isMixed(difference) && ZONES.test(nameOf(difference)),
   },
   {
     row: 'ExternalName that is no domain name',
@@ -57,7 +65,7 @@ const LISTED: readonly Listed[] = [
   },
   {
     row: 'NOTIFY',
-    explains: (part, { query }) => part === 'RD clear' && query.opcode === OPCODE.NOTIFY,
+    explains: (part, { query }) => /^(RD|CD) clear$/.test(part) && query.opcode === OPCODE.NOTIFY,
   },
   {
     row: "RD, opcode and the question's case",

@@ -105,9 +105,10 @@ const serve = async (flags: ServeFlags, corefile: CorefileText, io: CliIo): Prom
   // A start that waits for a cluster may be ended, too.
   const started = start(server, flags, log, io);
   const exitCode = (await Promise.race([started, finished])) ?? (await finished);
-  untie();
   await server.stop(false);
   await sink.flush();
+  // To the last: untied, a second signal would kill it, and another exit code be seen.
+  untie();
   return exitCode;
 };
 

@@ -5,9 +5,10 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startTestbed } from '#test/testbed.ts';
-import { FAULTS } from '../test/root/api-faults/faults.ts';
+import { FAULTS, type Fault } from '../test/root/api-faults/faults.ts';
 import { type Account, meet } from '../test/root/api-faults/meet.ts';
 import { Stage } from '../test/root/api-faults/stage.ts';
+import { missing } from '../test/root/needs.ts';
 
 const { values } = parseArgs({
   options: {
@@ -43,7 +44,9 @@ try {
   if (values.services !== '0') await testbed.load(Number(values.services), 2);
   stage = await Stage.set(testbed, resolve(values.program));
   const accounts: Account[] = [];
-  for (const fault of FAULTS.filter(({ title }) => title.includes(values.only))) {
+  const canLosePackets = (await missing('lost packets', ['root', 'nft'])) === '';
+  const isWanted = ({ title, isSlow }: Fault): boolean => title.includes(values.only) && (!isSlow || canLosePackets);
+  for (const fault of FAULTS.filter(isWanted)) {
     const lastsMs = Number(fault.isLong ? values.away : values.seconds) * 1000;
     const account = await meet(fault, stage, { lastsMs });
     accounts.push(account);

@@ -157,6 +157,20 @@ export const FAULTS: readonly Fault[] = [
     inStep: ['Service', 'Namespace', 'EndpointSlice'],
   },
   {
+    title: 'it answers late',
+    begin: async (stage) => {
+      const { proxy } = stage;
+      const stop = proxy.always(() => true, proxy.delayed(1000));
+      proxy.endWatches();
+      await until(() => proxy.watches() === 0, 'no watch');
+      return async () => {
+        stop();
+        await isWatching(stage);
+      };
+    },
+    says: null,
+  },
+  {
     title: 'it has a new certificate of the same authority',
     begin: async (stage) => {
       await stage.presentNewCertificate('same authority');

@@ -35,6 +35,8 @@ export const meet = async (fault: Fault, stage: Stage, options: MeetOptions = {}
   const { lastsMs = 0, limitMs = 60_000 } = options;
   const { testbed, load, asked, proxy } = stage;
   const before = { lines: asked.process.lines.length, answered: load.answered, requests: proxy.requests.length };
+  load.faults.clear();
+  asked.notReady.clear();
   const said = (): string[] => asked.process.lines.slice(before.lines);
   const { says, isClusterAway } = fault;
   const during = nextChange();

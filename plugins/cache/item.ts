@@ -19,6 +19,11 @@ export interface ItemFields {
   readonly lastKnownGood: Item | null;
 }
 
+/** What a record takes beside the octets of its owner and its RDATA, about: two objects, and a copy with the TTL of the last hit. */
+const RECORD_OCTETS = 250;
+/** What an item takes beside its records, about. */
+const ITEM_OCTETS = 700;
+
 /** A reply as it is kept, with what is known of its use. */
 export class Item {
   readonly store: StoreName;
@@ -29,6 +34,8 @@ export class Item {
   readonly isAnswering: boolean;
   readonly lastKnownGood: Item | null;
   readonly isServerFailure: boolean;
+  /** Memory that it takes, about. */
+  readonly octets: number;
   readonly #reply: Answer;
   /** The reply of this second, as made last; hits within one second share it. */
   #plain: Answer | null = null;
@@ -55,6 +62,7 @@ export class Item {
     this.lastKnownGood = fields.lastKnownGood;
     this.isServerFailure = fields.reply.rcode === RCODE.SERVFAIL;
     this.#reply = fields.reply;
+    this.octets = octetsOf(fields.reply) + (fields.lastKnownGood?.octets ?? 0);
   }
 
   /** Whole seconds since it was stored. */
@@ -116,3 +124,10 @@ export class Item {
     });
   }
 }
+
+const octetsOf = ({ answer, authority, additional }: Answer): number => {
+  let octets = ITEM_OCTETS;
+  for (const section of [answer, authority, additional])
+    for (const { owner, rdata } of section) octets += RECORD_OCTETS + owner.length + rdata.length;
+  return octets;
+};

@@ -109,6 +109,8 @@ export class Keeper {
     if (item.store === 'success' && (item.isAnswering || !this.#options.stale.isPositivePreferred)) denial.delete(key);
     meters.entries('success', success.size);
     meters.entries('denial', denial.size);
+    meters.octets('success', success.octets);
+    meters.octets('denial', denial.octets);
   }
 
   #ttlOf(reply: Answer, kind: ReplyKind): number {
@@ -124,6 +126,7 @@ export class Keeper {
     if (!this.isCurrent(item)) {
       store.delete(key);
       meters.entries(name, store.size);
+      meters.octets(name, store.octets);
       return null;
     }
     return this.#isInTime(item, nowMs) ? item : null;

@@ -14,6 +14,7 @@ export class CacheMetrics {
   readonly zones: string;
   readonly entries: GaugeFamily;
   readonly requests: CounterFamily;
+  readonly octets: GaugeFamily;
   readonly hits: CounterFamily;
   readonly misses: CounterFamily;
   readonly prefetches: CounterFamily;
@@ -30,6 +31,11 @@ export class CacheMetrics {
     this.entries = metrics.gauge({
       name: 'coredns_cache_entries',
       help: 'Replies held now.',
+      labels: TYPE_LABELS,
+    });
+    this.octets = metrics.gauge({
+      name: 'cluster_dns_cache_bytes',
+      help: 'Memory that the replies held now take, about.',
       labels: TYPE_LABELS,
     });
     this.requests = counter('requests_total', 'Queries looked up.');
@@ -70,6 +76,7 @@ export class Meters {
   readonly #families: CacheMetrics;
   readonly #hits: Record<StoreName, Counter | null> = { success: null, denial: null };
   readonly #entries: Record<StoreName, Gauge | null> = { success: null, denial: null };
+  readonly #octets: Record<StoreName, Gauge | null> = { success: null, denial: null };
   readonly #evictions: Record<StoreName, Counter | null> = { success: null, denial: null };
   #misses: Counter | null = null;
 
@@ -107,6 +114,11 @@ export class Meters {
   evicted(store: StoreName, count: number): void {
     this.#evictions[store] ??= this.#families.evictions.at(this.server, store, this.#families.zones, this.view);
     this.#evictions[store].value += count;
+  }
+
+  octets(store: StoreName, octets: number): void {
+    this.#octets[store] ??= this.#families.octets.at(this.server, store, this.#families.zones, this.view);
+    this.#octets[store].set(octets);
   }
 
   entries(store: StoreName, count: number): void {

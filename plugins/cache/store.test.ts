@@ -1,13 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { ResourceRecord } from '#dns/record.ts';
+import { recordFromText } from '#dns/record-text.ts';
 import { replyOf } from './cache-bench.ts';
 import { Item } from './item.ts';
 import { roundCapacity, Store } from './store.ts';
 
-const item = (): Item =>
+const item = (reply = replyOf({})): Item =>
   new Item({
     store: 'success',
-    reply: replyOf({}),
+    reply,
     ttlSeconds: 5,
     storedAtMs: 0,
     slots: [],
@@ -43,6 +45,22 @@ describe('Store', () => {
     store.delete('5');
     expect(store.set('new', item())).toBe(0);
     expect(store.set('one more', item())).toBe(1);
+  });
+
+  it('gives up as many as it takes when its replies are large beyond measure', () => {
+    // Some 2.6 MB each, as a reply of 64 KiB over TCP can be made to take.
+    const record = recordFromText(`${'a'.repeat(63)}. 5 IN TXT "${'b'.repeat(200)}"`);
+    const large = (): Item => item(replyOf({}).with({ answer: new Array<ResourceRecord>(5000).fill(record) }));
+    const store = new Store(10_000, Math.random);
+    let evicted = 0;
+    for (let i = 0; i < 200; i++) evicted += store.set(`${i}`, large());
+    expect(store.octets).toBeLessThanOrEqual(64 * 1024 * 1024);
+    expect([store.size + evicted, store.size > 20]).toEqual([200, true]);
+    // Small ones take their place again, and nothing is counted that is gone.
+    for (let i = 0; i < 20_000; i++) store.set(`small ${i}`, item());
+    for (let i = 0; i < 200; i++) store.delete(`${i}`);
+    for (let i = 0; i < 20_000; i++) store.delete(`small ${i}`);
+    expect([store.size, store.octets]).toEqual([0, 0]);
   });
 
   it('gives up any one when it is full, so that names asked for in turn are not all given up before their turn', () => {

@@ -78,9 +78,20 @@ export class Stage {
     copyFileSync(authority.file, join(folder, CA_FILE));
     writeFileSync(join(folder, TOKEN_FILE), FIRST_TOKEN);
     const asked = await AskedServer.start(writeKubeconfig(folder, proxy.url), program);
-    await until(async () => (await asked.ready()) === '200 OK', 'ready');
     const load = await SteadyLoad.udp(asked.dns, KNOWN);
     const stage = new Stage({ testbed, proxy, asked, load, folder, authority });
+    try {
+      await stage.#begin();
+    } catch (error) {
+      await stage.strike();
+      throw error;
+    }
+    return stage;
+  }
+
+  async #begin(): Promise<void> {
+    const { asked, load, proxy, testbed } = this;
+    await until(async () => (await asked.ready()) === '200 OK', 'ready');
     load.start();
     asked.pollReady();
     await until(() => proxy.watches() === 3, 'three watches');
@@ -88,7 +99,6 @@ export class Stage {
     const change = nextChange();
     await testbed.apply(change.manifests);
     await until(() => isSeen(change, asked), change.name);
-    return stage;
   }
 
   /** Gives the proxy another certificate and ends all connections. */

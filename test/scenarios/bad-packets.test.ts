@@ -30,7 +30,11 @@ describe.each(UDP_LISTENERS)('a server given odd messages, UDP by %s,', (udp) =>
     for (const transport of ['udp', 'tcp'] as const) {
       const reply = decodeMessage((await server.exchange(bytes, transport)) as Buffer);
       if (reply instanceof WireFault) throw new Error(reply.reason);
-      expect([rcodeName(reply.rcode), reply.id, reply.flags & FLAG.QR]).toEqual([expected, bytes.readUInt16BE(0), FLAG.QR]);
+      expect([rcodeName(reply.rcode), reply.id, reply.flags & FLAG.QR]).toEqual([
+        expected,
+        bytes.readUInt16BE(0),
+        FLAG.QR,
+      ]);
     }
     await expectAnswering();
   });

@@ -5,7 +5,7 @@ import type { Clock } from './clock.ts';
 import { ItemSplitter } from './item-splitter.ts';
 import { KubeError, textOf } from './kube-error.ts';
 import { pathOf, type Resource } from './resource.ts';
-import { StallGuard } from './stall-guard.ts';
+import { LIST_IDLE_MS, StallGuard } from './stall-guard.ts';
 
 /**
  * Objects a page. Pages bound what the server holds for one request; here every page is parsed in slices
@@ -44,7 +44,7 @@ interface PageEnd {
 const readPage = async (options: ListOptions, path: string): Promise<PageEnd> => {
   const { client, clock, signal, take } = options;
   const body = await client.get(path, signal);
-  const page = new StallGuard(clock, body, 'the list');
+  const page = new StallGuard(clock, body, 'the list', LIST_IDLE_MS);
   try {
     const splitter = new ItemSplitter(take);
     await readChunks(body, (chunk) => {

@@ -192,6 +192,23 @@ describe('a watch', () => {
     );
   });
 
+  it('that is silent for three minutes is taken as hung, if it had sent a bookmark', async () => {
+    const test = await scene.startWatching();
+    const silences = (): number => [...test.clock.deadlines].filter(({ ms }) => ms === 180_000).length;
+    expect(silences()).toBe(0);
+    scene.server.bookmark(SERVICES);
+    await until(() => silences() === 1);
+    scene.server.put(SERVICES, service('web'));
+    await until(() => serviceEvents(test).length === 1);
+    expect(silences()).toBe(1);
+    const before = scene.server.requestsOf(SERVICES, true).length;
+    test.clock.expire(180_000, 180_000);
+    await until(() => scene.server.requestsOf(SERVICES, true).length > before || test.clock.sleeping.size > 0);
+    test.clock.wake();
+    await until(() => scene.server.requestsOf(SERVICES, true).length > before);
+    expect(silences()).toBe(0);
+  });
+
   it('passes over an event of an unknown type and an object without a name', async () => {
     const test = await scene.startWatching();
     scene.server.send(SERVICES, '{"type":"ODD","object":{}}\n{"type":"ADDED","object":{"metadata":{}}}\n');

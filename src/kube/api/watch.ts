@@ -5,12 +5,14 @@ import type { Clock } from './clock.ts';
 import { KubeError, textOf } from './kube-error.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { pathOf, type Resource } from './resource.ts';
-import { StallGuard } from './stall-guard.ts';
+import { LIST_IDLE_MS, StallGuard } from './stall-guard.ts';
 import { eventError } from './status.ts';
 
 const MIN_TIMEOUT_SECONDS = 300;
 /** A server that has not ended a watch this long after it should have is not there any more. */
 const MARGIN_MS = 30_000;
+/** API servers send a bookmark each minute. One that hangs keeps its connections open, so nothing else tells. */
+const SILENCE_MS = 180_000;
 
 export interface WatchEvent {
   readonly type: 'set' | 'delete' | 'bookmark';
@@ -56,10 +58,13 @@ export const watchOnce = async (options: WatchOptions, start: WatchStart): Promi
   const stop = clock.deadline(limitMs, () => {
     body.destroy(new KubeError('KUBE_UNREACHABLE', `the server did not end the watch within ${limitMs} ms`));
   });
-  const objects = start === 'all-objects' ? new StallGuard(clock, body, 'the list') : null;
+  const objects = start === 'all-objects' ? new StallGuard(clock, body, 'the list', LIST_IDLE_MS) : null;
+  /** Only for a server that has sent a bookmark here: others need not send any. */
+  let changes = null as StallGuard | null;
   let readAtMs = 0;
   const take = (event: WatchEvent): void => {
     options.take(event);
+    if (event.type === 'bookmark') changes ??= new StallGuard(clock, body, 'the watch', SILENCE_MS);
     if (!event.isEndOfObjects) return;
     objects?.end();
     options.opened();
@@ -70,6 +75,7 @@ export const watchOnce = async (options: WatchOptions, start: WatchStart): Promi
     await readChunks(body, (chunk) => {
       readAtMs = clock.now();
       objects?.moved();
+      changes?.moved();
       lines.push(chunk);
     });
     // An event that was cut off comes again: the next watch begins after the last whole one.
@@ -79,6 +85,7 @@ export const watchOnce = async (options: WatchOptions, start: WatchStart): Promi
   } finally {
     stop();
     objects?.end();
+    changes?.end();
     body.destroy();
   }
 };

@@ -1,4 +1,4 @@
-import { Turns } from '#kube/api/turns.ts';
+import { turns } from '#kube/api/turns.ts';
 import type { Change, ClusterSource, KubeObject, SourceEvents } from '#kube/source.ts';
 import { ClusterStore } from '#kube/store.ts';
 import type { Services } from '#plugin/index.ts';
@@ -101,13 +101,12 @@ export class SharedCluster {
 
   /** Takes over what a state file knew, in turns of the event loop. What has been listed meanwhile is newer, and stays. */
   async restore(objects: Iterable<KubeObject>): Promise<void> {
-    const turns = new Turns();
     for (const object of objects) {
       if (this.isSynced) return;
       this.#isRestoring = true;
       this.#source.restore?.(object);
       this.#isRestoring = false;
-      if (turns.isOver()) await turns.next();
+      while (turns.isOver()) await turns.next();
     }
     this.#hasRestored = true;
     this.#tellWaiting();

@@ -1,5 +1,5 @@
 import type { Change, Kind, KubeObject } from '../source.ts';
-import { Turns } from './turns.ts';
+import { turns } from './turns.ts';
 
 type ByName = Map<string, KubeObject>;
 
@@ -63,12 +63,11 @@ export class KnownObjects {
         this.#isListed = true;
         // From here on changes go to what was seen; what is made meanwhile under an old name is in it, and not deleted.
         this.#objects = seen;
-        const turns = new Turns();
         for (const [namespace, names] of before) {
           for (const name of names.keys()) {
             if (this.#objects.get(namespace)?.has(name) === true) continue;
             this.#emit({ type: 'delete', kind: this.#kind, namespace, name });
-            if (turns.isOver()) await turns.next();
+            while (turns.isOver()) await turns.next();
           }
         }
       },

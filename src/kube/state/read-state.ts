@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { textOf } from '../api/kube-error.ts';
-import { Turns } from '../api/turns.ts';
+import { turns } from '../api/turns.ts';
 import { StateParser, type StateReading } from './state-parser.ts';
 import { MAX_STATE_BYTES } from './state-text.ts';
 
@@ -19,10 +19,9 @@ export const readStateFile = async (file: string, cluster: string): Promise<Load
     if (!found.isFile()) return { kind: 'unusable', reason: 'it is no regular file' };
     if (found.size > MAX_STATE_BYTES) return { kind: 'unusable', reason: `it has more than ${MAX_STATE_BYTES} octets` };
     const parser = new StateParser(cluster);
-    const turns = new Turns();
     for await (const chunk of createReadStream(file)) {
       if (!parser.push(chunk as Buffer)) break;
-      if (turns.isOver()) await turns.next();
+      while (turns.isOver()) await turns.next();
     }
     return parser.finish();
   } catch (error) {

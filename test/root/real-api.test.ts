@@ -94,7 +94,7 @@ describe.skipIf(reason !== '')(`a real API server${reason === '' ? '' : ` (skipp
     await testbed.apply(service('before', '10.96.0.1'));
     const { events, lines } = await start({ connection: { kind: 'endpoint', url: testbed.http } });
     await testbed.killApi();
-    await until(() => lines.some((line) => line.startsWith('warning: failed to watch Services')));
+    await until(() => lines.some((line) => line.startsWith('warning: failed to watch')));
     await testbed.startApi();
     await testbed.apply(service('after', '10.96.0.2'));
     await until(() => events.includes('+ shop/after'));

@@ -4,6 +4,7 @@ import { DEFAULT_BUCKETS } from '#metrics/buckets.ts';
 import type { Metrics } from '#metrics/metrics.ts';
 import type { Clock } from './clock.ts';
 import type { Access, Connector } from './connection.ts';
+import { ACCEPT } from './format.ts';
 import { KubeError, textOf } from './kube-error.ts';
 import { Reachability } from './reachability.ts';
 import { statusError } from './status.ts';
@@ -87,7 +88,7 @@ export class ApiClient {
     const { base, tls } = access;
     const isPlain = base.protocol === 'http:';
     const headers: OutgoingHttpHeaders = {
-      accept: 'application/json',
+      accept: ACCEPT,
       'user-agent': this.#options.userAgent,
       ...access.headers,
     };

@@ -68,7 +68,10 @@ describe('an endpoint', () => {
       await until(() => source.isSynced());
       await source.stop();
     }
-    expect(server.requests[0]?.headers).toMatchObject({ 'user-agent': 'test', accept: 'application/json' });
+    expect(server.requests[0]?.headers).toMatchObject({
+      'user-agent': 'test',
+      accept: 'application/vnd.kubernetes.protobuf, application/json',
+    });
   });
 
   it('works over HTTPS with a client certificate, https where only `tls` says so', async () => {

@@ -1,7 +1,10 @@
 import { asObject, asText } from '../objects/json.ts';
+import { ProtobufListSplitter } from '../protobuf/list-splitter.ts';
+import { KIND_SCHEMAS } from '../protobuf/schema.ts';
 import { readChunks } from './chunks.ts';
 import type { ApiClient } from './client.ts';
 import type { Clock } from './clock.ts';
+import { isProtobuf } from './format.ts';
 import { ItemSplitter } from './item-splitter.ts';
 import { KubeError, textOf } from './kube-error.ts';
 import { pathOf, type Resource } from './resource.ts';
@@ -42,25 +45,32 @@ interface PageEnd {
 }
 
 const readPage = async (options: ListOptions, path: string): Promise<PageEnd> => {
-  const { client, clock, signal, take } = options;
+  const { client, clock, resource, signal, take } = options;
   const body = await client.get(path, signal);
   const page = new StallGuard(clock, body, 'the list', LIST_IDLE_MS);
   try {
-    const splitter = new ItemSplitter(take);
+    const isProto = isProtobuf(body);
+    const splitter = isProto ? new ProtobufListSplitter(KIND_SCHEMAS[resource.kind], take) : new ItemSplitter(take);
     await readChunks(body, (chunk) => {
       page.moved();
-      splitter.push(chunk);
+      understood(() => splitter.push(chunk));
     });
-    return endOf(splitter.finish());
+    return endOf(understood(() => splitter.finish()));
   } catch (error) {
     if (error instanceof KubeError) throw error;
-    const isSyntax = error instanceof SyntaxError;
-    throw new KubeError(isSyntax ? 'KUBE_BROKEN_DATA' : 'KUBE_UNREACHABLE', `list broken off: ${textOf(error)}`, {
-      cause: error,
-    });
+    throw new KubeError('KUBE_UNREACHABLE', `list broken off: ${textOf(error)}`, { cause: error });
   } finally {
     page.end();
     body.destroy();
+  }
+};
+
+/** What a server has sent and what can't be read is no trouble of the connection. */
+const understood = <T>(read: () => T): T => {
+  try {
+    return read();
+  } catch (error) {
+    throw new KubeError('KUBE_BROKEN_DATA', `list broken off: ${textOf(error)}`, { cause: error });
   }
 };
 

@@ -1,5 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { asObject, asText } from '../objects/json.ts';
+import { readEnvelope } from '../protobuf/envelope.ts';
+import { STATUS } from '../protobuf/schema.ts';
+import { isProtobuf } from './format.ts';
 import { KubeError } from './kube-error.ts';
 
 const GONE = 410;
@@ -10,7 +13,8 @@ const MAX_RETRY_AFTER_MS = 300_000;
 /** The KubeError for a response that is not a 200, with the message of the Status object in its body. */
 export const statusError = async (response: IncomingMessage): Promise<KubeError> => {
   const status = response.statusCode ?? 0;
-  const message = messageOf(await beginningOf(response)) || response.statusMessage || 'no reason given';
+  const body = await beginningOf(response);
+  const message = messageOf(body, isProtobuf(response)) || response.statusMessage || 'no reason given';
   return new KubeError(status === GONE ? 'KUBE_EXPIRED' : 'KUBE_STATUS', `HTTP ${status}: ${message}`, {
     status,
     retryAfterMs: retryAfterMs(response.headers['retry-after']),
@@ -26,7 +30,7 @@ export const eventError = (raw: unknown): KubeError => {
   return new KubeError(isExpired ? 'KUBE_EXPIRED' : 'KUBE_STATUS', `watch ended by the server: ${text}`, { status });
 };
 
-const beginningOf = async (response: IncomingMessage): Promise<string> => {
+const beginningOf = async (response: IncomingMessage): Promise<Buffer> => {
   const parts: Buffer[] = [];
   let bytes = 0;
   try {
@@ -38,12 +42,12 @@ const beginningOf = async (response: IncomingMessage): Promise<string> => {
   } catch {
     // The status line is what counts; the reason may be cut off.
   }
-  return Buffer.concat(parts).toString('utf8');
+  return Buffer.concat(parts);
 };
 
-const messageOf = (body: string): string => {
+const messageOf = (body: Buffer, isProto: boolean): string => {
   try {
-    return asText(asObject(JSON.parse(body)).message);
+    return asText(asObject(isProto ? readEnvelope(body, STATUS) : JSON.parse(body.toString('utf8'))).message);
   } catch {
     // Not a Status object: a proxy in between may answer with a page of HTML.
     return '';

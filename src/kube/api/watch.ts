@@ -1,7 +1,13 @@
-import { asObject, asText } from '../objects/json.ts';
+import { asObject, asText, type RawObject } from '../objects/json.ts';
+import { readEnvelope } from '../protobuf/envelope.ts';
+import { FrameSplitter } from '../protobuf/frame-splitter.ts';
+import { readMessage } from '../protobuf/read-message.ts';
+import { KIND_SCHEMAS, WATCH_EVENT } from '../protobuf/schema.ts';
+import type { Kind } from '../source.ts';
 import { readChunks } from './chunks.ts';
 import type { ApiClient } from './client.ts';
 import type { Clock } from './clock.ts';
+import { isProtobuf } from './format.ts';
 import { KubeError, textOf } from './kube-error.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { pathOf, type Resource } from './resource.ts';
@@ -71,12 +77,14 @@ export const watchOnce = async (options: WatchOptions, start: WatchStart): Promi
   };
   try {
     if (objects === null) options.opened();
-    const lines = new LineSplitter((line) => takeLine(line, readAtMs, take));
+    const splitter = isProtobuf(body)
+      ? new FrameSplitter((frame) => takeEvent(eventOfFrame(frame, resource.kind), readAtMs, take))
+      : new LineSplitter((line) => takeEvent(eventOfLine(line), readAtMs, take));
     await readChunks(body, (chunk) => {
       readAtMs = clock.now();
       objects?.moved();
       changes?.moved();
-      lines.push(chunk);
+      splitter.push(chunk);
     });
     // An event that was cut off comes again: the next watch begins after the last whole one.
   } catch (error) {
@@ -103,8 +111,7 @@ const asUnsupported = (error: unknown): unknown =>
     ? new KubeError('KUBE_UNSUPPORTED', error.message, { status: error.status, cause: error })
     : error;
 
-const takeLine = (line: string, readAtMs: number, take: (event: WatchEvent) => void): void => {
-  const event = asObject(parsed(line));
+const takeEvent = (event: RawObject, readAtMs: number, take: (event: WatchEvent) => void): void => {
   if (event.type === 'ERROR') throw eventError(event.object);
   const type = TYPES.get(event.type);
   // An event of a type that is not known yet is none of ours.
@@ -123,10 +130,20 @@ const TYPES = new Map<unknown, WatchEvent['type']>([
   ['BOOKMARK', 'bookmark'],
 ]);
 
-const parsed = (line: string): unknown => {
+const eventOfLine = (line: string): RawObject => {
   try {
-    return JSON.parse(line) as unknown;
+    return asObject(JSON.parse(line));
   } catch (error) {
     throw new KubeError('KUBE_BROKEN_DATA', `watch event is not JSON: ${textOf(error)}`, { cause: error });
+  }
+};
+
+const eventOfFrame = (frame: Uint8Array, kind: Kind): RawObject => {
+  try {
+    const { type, object } = readMessage(frame, WATCH_EVENT);
+    const { raw } = asObject(object);
+    return { type, object: raw instanceof Uint8Array ? readEnvelope(raw, KIND_SCHEMAS[kind]) : {} };
+  } catch (error) {
+    throw new KubeError('KUBE_BROKEN_DATA', `watch event is not protobuf: ${textOf(error)}`, { cause: error });
   }
 };

@@ -37,6 +37,19 @@ describe('a watch that begins with all objects', () => {
     expect(test.lines.filter((text) => text.includes('sendInitialEvents'))).toEqual([]);
   });
 
+  it('is not tried again where the server accepts it and refuses it in an event, and costs no pause', async () => {
+    scene.server.canWatchList = true;
+    scene.server.always(isAllObjects, (_, response) => {
+      response.writeHead(200);
+      response.end(line('ERROR', { kind: 'Status', code: 422, message: 'RequestWatchProgress is disabled' }));
+      return true;
+    });
+    const test = await scene.startWatching();
+    expect(scene.server.requests.filter(isAllObjects)).toHaveLength(1);
+    expect(test.clock.pauses).toEqual([]);
+    expect(test.lines).toEqual([]);
+  });
+
   it('is no sync before the bookmark that ends the objects, and takes changes on the way', async () => {
     scene.server.canWatchList = true;
     scene.server.once(isAllObjects, (request, response) => {

@@ -57,8 +57,10 @@ export const watchOnce = async (options: WatchOptions, start: WatchStart): Promi
     ...startQuery(start),
     timeoutSeconds: `${timeoutSeconds}`,
   };
+  /** All objects are still to come, or have begun to. */
+  let isBeginning = start === 'all-objects';
   const body = await client.get(pathOf(resource, query), signal).catch((error: unknown) => {
-    throw start === 'all-objects' ? asUnsupported(error) : error;
+    throw isBeginning ? asUnsupported(error) : error;
   });
   const limitMs = timeoutSeconds * 1000 + MARGIN_MS;
   const stop = clock.deadline(limitMs, () => {
@@ -72,6 +74,7 @@ export const watchOnce = async (options: WatchOptions, start: WatchStart): Promi
     options.take(event);
     if (event.type === 'bookmark') changes ??= new StallGuard(clock, body, 'the watch', SILENCE_MS);
     if (!event.isEndOfObjects) return;
+    isBeginning = false;
     objects?.end();
     options.opened();
   };
@@ -88,7 +91,8 @@ export const watchOnce = async (options: WatchOptions, start: WatchStart): Promi
     });
     // An event that was cut off comes again: the next watch begins after the last whole one.
   } catch (error) {
-    if (error instanceof KubeError) throw error;
+    // Where etcd is too old the server accepts the watch, and refuses it in its first event.
+    if (error instanceof KubeError) throw isBeginning ? asUnsupported(error) : error;
     throw new KubeError('KUBE_UNREACHABLE', `watch broken off: ${textOf(error)}`, { cause: error });
   } finally {
     stop();

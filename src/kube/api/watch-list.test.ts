@@ -41,7 +41,7 @@ describe('a watch that begins with all objects', () => {
     scene.server.canWatchList = true;
     scene.server.always(isAllObjects, (_, response) => {
       response.writeHead(200);
-      response.end(line('ERROR', { kind: 'Status', code: 422, message: 'RequestWatchProgress is disabled' }));
+      response.end(line('ERROR', { kind: 'Status', code: 500, message: 'RequestWatchProgress is disabled' }));
       return true;
     });
     const test = await scene.startWatching();

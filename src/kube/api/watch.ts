@@ -91,8 +91,8 @@ export const watchOnce = async (options: WatchOptions, start: WatchStart): Promi
     });
     // An event that was cut off comes again: the next watch begins after the last whole one.
   } catch (error) {
-    // Where etcd is too old the server accepts the watch, and refuses it in its first event.
-    if (error instanceof KubeError) throw isBeginning ? asUnsupported(error) : error;
+    // Where etcd is too old the server accepts the watch, and refuses it in its first event, with 500.
+    if (error instanceof KubeError) throw isBeginning && error.code === 'KUBE_STATUS' ? unsupported(error) : error;
     throw new KubeError('KUBE_UNREACHABLE', `watch broken off: ${textOf(error)}`, { cause: error });
   } finally {
     stop();
@@ -111,9 +111,10 @@ const startQuery = (start: WatchStart): Record<string, string> =>
 const REFUSALS: ReadonlySet<number> = new Set([400, 404, 405, 422, 501]);
 
 const asUnsupported = (error: unknown): unknown =>
-  error instanceof KubeError && REFUSALS.has(error.status)
-    ? new KubeError('KUBE_UNSUPPORTED', error.message, { status: error.status, cause: error })
-    : error;
+  error instanceof KubeError && REFUSALS.has(error.status) ? unsupported(error) : error;
+
+const unsupported = (cause: KubeError): KubeError =>
+  new KubeError('KUBE_UNSUPPORTED', cause.message, { status: cause.status, cause });
 
 const takeEvent = (event: RawObject, readAtMs: number, take: (event: WatchEvent) => void): void => {
   if (event.type === 'ERROR') throw eventError(event.object);

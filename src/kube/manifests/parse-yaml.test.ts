@@ -62,6 +62,14 @@ describe('parseYaml', () => {
     expect(at('spec', 'ports', 7)).toBe('5:3');
   });
 
+  it('finds a block scalar with nothing in it at its head', () => {
+    expect(parseYaml('a.yaml', '# a text\n|-\n\n').documents[0]?.at([])).toEqual({
+      file: 'a.yaml',
+      line: 2,
+      column: 3,
+    });
+  });
+
   it('refuses depth and aliases without end', () => {
     expect(faultsOf('['.repeat(5000))).toHaveLength(1);
     expect(faultsOf(`a: &a 1\nb: [${'*a, '.repeat(2000)}]`)).toHaveLength(1);

@@ -68,7 +68,10 @@ const parsePart = (part: Part): ManifestDocument[] | ManifestFault => {
 /** The events are not kept: they weigh more than the text, and few files have faults. */
 const positionOf = (part: Part, index: number, path: Path): Position => {
   const events: Event[] = parseEvents(part.text, { maxDepth: MAX_DEPTH });
-  const inPart = part.text.slice(0, locate(part.text, events, index, path));
+  const offset = locate(part.text, events, index, path);
+  const before = part.text.slice(0, offset);
+  // A block scalar with nothing in it stands behind the end: then its head is the place.
+  const inPart = part.text.slice(offset).trim() === '' ? before.trimEnd() : before;
   const lineStart = inPart.lastIndexOf('\n') + 1;
   return { file: part.file, line: lineOf(part, inPart), column: inPart.length - lineStart + 1 };
 };

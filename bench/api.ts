@@ -1,7 +1,7 @@
 // What the first list and a relist cost, at a real API server: time to the first right answer and to ready, CPU time, resident memory, and how long
 // the event loop stands still meanwhile.
 //
-//   node bench/run.mjs api --testbed DIR [--coredns PATH] [--services 5000,20000] [--rounds 3]
+//   node bench/run.mjs api --testbed DIR [--coredns PATH] [--services 5000,20000] [--rounds 3] [--node=--FLAG]
 //
 // MINI_ETCD=DIR/bin/etcd36 in the environment makes the test bed offer WatchList.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -25,6 +25,7 @@ const { values } = parseArgs({
     program: { type: 'string', default: 'dist/cluster-dns.js' },
     services: { type: 'string', default: '5000,20000' },
     rounds: { type: 'string', default: '3' },
+    node: { type: 'string', multiple: true, default: [] as string[] },
   },
 });
 if (values.testbed === undefined) throw new Error('needs --testbed DIR');
@@ -35,7 +36,7 @@ const allCpus = `0-${cpus().length - 1}`;
 const corefile = join(folder, 'Corefile');
 const PATIENCE_MS = 120_000;
 
-const ours = [process.execPath, resolve(values.program), '-conf', corefile];
+const ours = [process.execPath, ...values.node, resolve(values.program), '-conf', corefile];
 const servers = [{ name: 'cluster-dns', command: ours }];
 if (values.coredns !== undefined)
   servers.push({ name: 'CoreDNS', command: [resolve(values.coredns), '-conf', corefile] });
@@ -96,10 +97,10 @@ const start = async (command: readonly string[], services: number): Promise<Star
   return { ...figures, settled };
 };
 
-/** Loop delays of an idle server, of one that lists for the first time while it already serves, and of one that lists again. */
+/** Loop delays on a CPU of its own: of an idle server, of one that lists for the first time while it already serves, and of one that lists again. */
 const stalls = async (cluster: Cluster, services: number): Promise<readonly [string, LoopDelays][]> => {
   await cluster.kill();
-  const server = new ProbedServer(ours, join(folder, 'log'));
+  const server = new ProbedServer(['taskset', '-c', '1', ...ours], join(folder, 'log'));
   while (
     (await ask({ address: '127.0.0.1', port }, 'a.b.svc.cluster.local', 'A', { timeoutMs: 100 }).catch(() => null)) ===
     null
@@ -134,7 +135,7 @@ const main = async (): Promise<void> => {
     testbed: resolve(values.testbed as string),
     port: firstPort,
     folder,
-    cpu: allCpus,
+    cpu: 0,
     allCpus,
   });
   try {

@@ -13,13 +13,14 @@ export class ProbedServer {
   readonly #child: ChildProcess;
   readonly #log: string;
 
-  /** `command` is run as it is; where it begins with `node`, with the probe. What it says goes to the file `log`. */
+  /** `command` is run as it is; where there is `node` in it, with the probe. What it says goes to the file `log`. */
   constructor(command: readonly string[], log: string) {
     const output = openSync(log, 'w');
-    const [program = '', ...args] = command;
-    const isNode = program === process.execPath;
+    const node = command.indexOf(process.execPath);
+    const isNode = node >= 0;
+    const [program = '', ...args] = isNode ? command.toSpliced(node + 1, 0, '--import', PROBE) : command;
     this.#log = log;
-    this.#child = spawn(program, isNode ? ['--import', PROBE, ...args] : args, {
+    this.#child = spawn(program, args, {
       stdio: isNode ? ['ignore', output, output, 'ipc'] : ['ignore', output, output],
     });
     process.once('exit', this.#abandoned);

@@ -65,9 +65,9 @@ export class KnownObjects {
         this.#objects = seen;
         for (const [namespace, names] of before) {
           for (const name of names.keys()) {
+            while (turns.isOver()) await turns.next();
             if (this.#objects.get(namespace)?.has(name) === true) continue;
             this.#emit({ type: 'delete', kind: this.#kind, namespace, name });
-            while (turns.isOver()) await turns.next();
           }
         }
       },

@@ -14,6 +14,7 @@ import { FakeApiServer, NAMESPACES, SERVICES, SLICES } from '#test/fake-api-serv
 import { FakeUpstream } from '#test/fake-upstream.ts';
 import { freePort } from '#test/process.ts';
 import { until } from '#test/until.ts';
+import { end } from './load/processes.ts';
 
 const { values } = parseArgs({
   options: {
@@ -216,11 +217,7 @@ try {
   );
   process.exitCode = larger > 0 ? 1 : 0;
 } finally {
-  for (const child of children) {
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGKILL');
-    await ended;
-  }
+  for (const child of children) await end(child);
   await upstream.close();
   await api.stop();
   rmSync(folder, { recursive: true, force: true });

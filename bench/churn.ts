@@ -150,7 +150,7 @@ const run = async (cluster: Cluster): Promise<void> => {
       const object = indexOf(name);
       if (isAway || object < 0) return;
       setTimeout(() => {
-        if (!isAway) watermarks.see(object, version);
+        if (!isAway) watermarks.expect(object, version);
       }, allowMs);
     });
     const asking = load;
@@ -185,7 +185,7 @@ const run = async (cluster: Cluster): Promise<void> => {
 };
 
 const summarize = async (server: ProbedServer, load: LoadThread): Promise<void> => {
-  const { faults, lost } = await load.stop();
+  const { faults, late, lost } = await load.stop();
   const samples = await scrape(metricsPort);
   const quarter = Math.max(1, Math.floor(resident.length / 4));
   const most = (part: readonly number[]): string => Math.max(...part).toFixed(0);
@@ -197,6 +197,7 @@ const summarize = async (server: ProbedServer, load: LoadThread): Promise<void> 
   console.table({
     'replies judged': load.judged,
     'wrong replies': faults.length,
+    [`replies more than ${allowMs} ms behind the event`]: late,
     'queries lost': lost,
     'changes made': applied,
     'answered from memory': sumOf(samples, 'cluster_dns_udp_remembered_total'),

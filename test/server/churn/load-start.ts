@@ -15,6 +15,8 @@ export interface LoadStart {
 export interface LoadReport {
   /** Replies that must not have been, at most ten of them. */
   readonly faults: readonly string[];
+  /** Replies that were right once, and later than was to be expected. */
+  readonly late: number;
   /** Queries without a reply. */
   readonly lost: number;
 }

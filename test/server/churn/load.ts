@@ -34,6 +34,7 @@ const QUERY_OCTETS = 128;
 const { port, rate, shared, stop, judged } = workerData as LoadStart;
 const watermarks = new Watermarks(shared);
 const faults: string[] = [];
+let late = 0;
 let next = 0;
 
 /** One socket with its queries on their way, by ID. */
@@ -52,6 +53,7 @@ class Asker {
   /** Index of the template plus one, 0 where the ID is not in use; and the version seen before the query was sent. */
   readonly #templates = new Uint8Array(IDS);
   readonly #least = new Int32Array(IDS);
+  readonly #due = new Int32Array(IDS);
   readonly #sentMs = new Float64Array(IDS);
   #id = 0;
   /** All before it are answered or given up. */
@@ -88,6 +90,7 @@ class Asker {
       this.#templates[id] = template + 1;
       this.#sentMs[id] = nowMs;
       this.#least[id] = watermarks.seen(object);
+      this.#due[id] = watermarks.due(object);
     }
     for (let sent = 0; sent < count; )
       sent += checked(
@@ -99,8 +102,10 @@ class Asker {
     return count;
   }
 
-  #judge({ name, type, object }: (typeof TEMPLATES)[number], least: number, reply: Uint8Array): string {
-    const fault = watermarks.judge(object, least, versionIn(reply));
+  #judge({ name, type, object }: (typeof TEMPLATES)[number], id: number, reply: Uint8Array): string {
+    const version = versionIn(reply);
+    const fault = watermarks.judge(object, this.#least[id] as number, version);
+    if (fault === '' && watermarks.isLate(object, this.#due[id] as number, version)) late++;
     return fault === '' ? '' : `${name} ${type}: ${fault}`;
   }
 
@@ -125,7 +130,7 @@ class Asker {
       const id = ((reply[0] as number) << 8) | (reply[1] as number);
       const template = TEMPLATES[(this.#templates[id] as number) - 1];
       this.#templates[id] = 0;
-      const fault = template === undefined ? UNASKED : this.#judge(template, this.#least[id] as number, reply);
+      const fault = template === undefined ? UNASKED : this.#judge(template, id, reply);
       if (fault !== '' && faults.length < MOST_FAULTS) faults.push(fault);
     }
     if (count <= 0) return;
@@ -166,4 +171,4 @@ for (;;) {
 }
 const unanswered = askers.reduce((sum, { waiting, lost }) => sum + waiting + lost, 0);
 for (const { socket } of askers) socket.close();
-parentPort?.postMessage({ faults, lost: unanswered } satisfies LoadReport);
+parentPort?.postMessage({ faults, late, lost: unanswered } satisfies LoadReport);

@@ -9,11 +9,13 @@ export class Watermarks {
   readonly shared: SharedArrayBuffer;
   readonly #put: Int32Array;
   readonly #seen: Int32Array;
+  readonly #due: Int32Array;
 
-  constructor(shared = new SharedArrayBuffer(8 * OBJECTS.length)) {
+  constructor(shared = new SharedArrayBuffer(12 * OBJECTS.length)) {
     this.shared = shared;
     this.#put = new Int32Array(shared, 0, OBJECTS.length);
     this.#seen = new Int32Array(shared, 4 * OBJECTS.length, OBJECTS.length);
+    this.#due = new Int32Array(shared, 8 * OBJECTS.length, OBJECTS.length);
   }
 
   put(object: number, version: number): void {
@@ -28,6 +30,21 @@ export class Watermarks {
   see(object: number, version: number): void {
     for (let old = this.seen(object); old < version; old = this.seen(object))
       Atomics.compareExchange(this.#seen, object, old, version);
+  }
+
+  /** Notes a version that a server should have applied by now, if it is as quick as it should be. */
+  expect(object: number, version: number): void {
+    if (version > this.due(object)) Atomics.store(this.#due, object, version);
+  }
+
+  /** The last version that was to be expected. */
+  due(object: number): number {
+    return Atomics.load(this.#due, object);
+  }
+
+  /** Whether a reply is right and yet later than was to be expected, to a query that was sent when `due` was. */
+  isLate(object: number, due: number, version: number): boolean {
+    return version === NOTHING ? firstAbsent(due) > Atomics.load(this.#put, object) : version < due;
   }
 
   /** Judges a reply to a query that was sent when `least` had been seen: '' where it may be, and then its version is seen. */

@@ -47,6 +47,13 @@ const REPORT_EVERY_MS = Math.min(60_000, (seconds * 1000) / 4);
 const BACK_IN_STEP_MS = 60_000;
 const allCpus = `0-${cpus().length - 1}`;
 const STALE = 'cluster_dns_kubernetes_stale_seconds';
+const DROPS = [
+  'cluster_dns_udp_dropped_total',
+  'cluster_dns_udp_outdated_total',
+  'cluster_dns_udp_send_failures_total',
+  'cluster_dns_udp_main_send_failures_total',
+  'cluster_dns_udp_receive_buffer_drops_total',
+];
 const APPLY = 'cluster_dns_kubernetes_event_apply_seconds';
 
 const corefile = (kubeconfig: string): string => `.:${port} {
@@ -199,6 +206,7 @@ const summarize = async (server: ProbedServer, load: LoadThread): Promise<void> 
     'wrong replies': faults.length,
     [`replies more than ${allowMs} ms behind the event`]: late,
     'queries lost': lost,
+    'of these dropped by the server, and said so': DROPS.reduce((sum, family) => sum + sumOf(samples, family), 0),
     'changes made': applied,
     'answered from memory': sumOf(samples, 'cluster_dns_udp_remembered_total'),
     'events applied': sumOf(samples, `${APPLY}_count`),

@@ -107,10 +107,8 @@ export class Keeper {
     // The newest word on this key is positive. CoreDNS leaves the denial in place after some refreshes, and with `serve_stale` it then
     // hides the answer; it can't be meant.
     if (item.store === 'success' && (item.isAnswering || !this.#options.stale.isPositivePreferred)) denial.delete(key);
-    meters.entries('success', success.size);
-    meters.entries('denial', denial.size);
-    meters.octets('success', success.octets);
-    meters.octets('denial', denial.octets);
+    meters.holds('success', success);
+    meters.holds('denial', denial);
   }
 
   #ttlOf(reply: Answer, kind: ReplyKind): number {
@@ -125,8 +123,7 @@ export class Keeper {
     if (item === undefined) return null;
     if (!this.isCurrent(item)) {
       store.delete(key);
-      meters.entries(name, store.size);
-      meters.octets(name, store.octets);
+      meters.holds(name, store);
       return null;
     }
     return this.#isInTime(item, nowMs) ? item : null;

@@ -116,14 +116,12 @@ export class Meters {
     this.#evictions[store].value += count;
   }
 
-  octets(store: StoreName, octets: number): void {
-    this.#octets[store] ??= this.#families.octets.at(this.server, store, this.#families.zones, this.view);
-    this.#octets[store].set(octets);
-  }
-
-  entries(store: StoreName, count: number): void {
+  /** What a store holds now. */
+  holds(store: StoreName, { size, octets }: { readonly size: number; readonly octets: number }): void {
     this.#entries[store] ??= this.#families.entries.at(this.server, store, this.#families.zones, this.view);
-    this.#entries[store].set(count);
+    this.#octets[store] ??= this.#families.octets.at(this.server, store, this.#families.zones, this.view);
+    this.#entries[store].set(size);
+    this.#octets[store].set(octets);
   }
 
   #hitsIn(store: StoreName): Counter {

@@ -55,23 +55,6 @@ const untilRight = async (server: ProbedServer, services: number): Promise<numbe
   }
 };
 
-const isReady = async (): Promise<boolean> => {
-  try {
-    return (await fetch(`http://127.0.0.1:${port + 2}/ready`)).ok;
-  } catch {
-    return false; // not there yet
-  }
-};
-
-const untilReady = async (server: ProbedServer): Promise<number> => {
-  const began = performance.now();
-  while (!(await isReady())) {
-    server.checkAlive();
-    await delay(5);
-  }
-  return performance.now() - began;
-};
-
 interface Start {
   readonly rightMs: number;
   readonly readyMs: number;
@@ -81,8 +64,8 @@ interface Start {
 }
 
 const start = async (command: readonly string[], services: number): Promise<Start> => {
-  const server = new ProbedServer(command, join(folder, 'log'));
-  const ready = untilReady(server);
+  const server = new ProbedServer(command, join(folder, 'log'), port + 2);
+  const ready = server.untilReady();
   ready.catch(() => undefined); // told by the other
   const rightMs = await untilRight(server, services);
   const figures = {
@@ -100,7 +83,7 @@ const start = async (command: readonly string[], services: number): Promise<Star
 /** Loop delays on a CPU of its own: of an idle server, of one that lists for the first time while it already serves, and of one that lists again. */
 const stalls = async (cluster: Cluster, services: number): Promise<readonly [string, LoopDelays][]> => {
   await cluster.kill();
-  const server = new ProbedServer(['taskset', '-c', '1', ...ours], join(folder, 'log'));
+  const server = new ProbedServer(['taskset', '-c', '1', ...ours], join(folder, 'log'), port + 2);
   while (
     (await ask({ address: '127.0.0.1', port }, 'a.b.svc.cluster.local', 'A', { timeoutMs: 100 }).catch(() => null)) ===
     null
@@ -112,7 +95,7 @@ const stalls = async (cluster: Cluster, services: number): Promise<readonly [str
   await cluster.restart();
   await server.loopDelays('begin');
   await untilRight(server, services);
-  await untilReady(server);
+  await server.untilReady();
   const first = await server.loopDelays('tell');
   await delay(1000);
   await server.loopDelays('begin');

@@ -72,21 +72,6 @@ const corefile = (kubeconfig: string): string => `.:${port} {
 }
 `;
 
-const isReady = async (): Promise<boolean> => {
-  try {
-    return (await fetch(`http://127.0.0.1:${readyPort}/ready`)).ok;
-  } catch {
-    return false; // not there yet
-  }
-};
-
-const untilReady = async (server: ProbedServer): Promise<void> => {
-  for (const began = performance.now(); !(await isReady()); await delay(50)) {
-    server.checkAlive();
-    if (performance.now() - began > 120_000) throw new Error(`not ready within 120 s:\n${server.log}`);
-  }
-};
-
 /** What is collected on the way. */
 const failures: string[] = [];
 const resident: number[] = [];
@@ -134,7 +119,7 @@ const report = async (server: ProbedServer, load: LoadThread): Promise<void> => 
     `CPU ${cpuSeconds(server.pid).toFixed(1)} s, loop p99.9 ${p999.toFixed(1)} ms, max ${max.toFixed(1)} ms`,
   ];
   console.log(parts.join(', '));
-  if (!(await isReady())) failures.push('not ready');
+  if (!(await server.isReady())) failures.push('not ready');
 };
 
 const run = async (cluster: Cluster): Promise<void> => {
@@ -145,10 +130,10 @@ const run = async (cluster: Cluster): Promise<void> => {
   await first.done;
   writeFileSync(join(folder, 'Corefile'), corefile(cluster.kubeconfig));
   const command = [process.execPath, resolve(values.program), '-conf', join(folder, 'Corefile')];
-  const server = new ProbedServer(command, join(folder, 'log'));
+  const server = new ProbedServer(command, join(folder, 'log'), readyPort);
   let load: LoadThread | null = null;
   try {
-    await untilReady(server);
+    await server.untilReady();
     load = new LoadThread(LOAD, port, rate);
     const { watermarks } = load;
     /** The server is not held to the time that its peer's watch has taken while it has none itself. */

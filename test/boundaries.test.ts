@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   upstream: ['dns', 'libc'],
   netfilter: [],
   server: ['plugin', 'dns', 'corefile', 'libc'],
-  proxy: ['netfilter', 'kube'],
+  proxy: ['netfilter', 'kube', 'http-endpoint'],
   'node-cache': ['netfilter', 'kube', 'server', 'corefile'],
 };
 const OPEN_TO_ALL = ['log', 'metrics'];

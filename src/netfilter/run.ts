@@ -1,0 +1,72 @@
+import { spawn } from 'node:child_process';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+
+/** What a command did. */
+export interface CommandResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs one command to its end. Rejects with CommandError where it can't be started; an exit code other than 0 is a result. */
+export type Run = (
+  command: string,
+  args: readonly string[],
+  input?: string | Iterable<string>,
+) => Promise<CommandResult>;
+
+/** A command that could not be started, or failed. */
+export class CommandError extends Error {
+  readonly code = 'command';
+  readonly command: string;
+  /** null where it did not start or a signal ended it. */
+  readonly exitCode: number | null;
+  constructor(command: string, exitCode: number | null, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.command = command;
+    this.exitCode = exitCode;
+  }
+}
+
+/** Long outputs are errors of every line of a long input: the first lines say enough. */
+const MAX_STDERR = 64 * 1024;
+
+/** Runs commands of this machine. The only place of the project that starts tools of netfilter. */
+export const runCommand: Run = (command, args, input = '') =>
+  new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    const stdout: string[] = [];
+    let stderr = '';
+    child.once('error', (error) => reject(startError(command, error as NodeJS.ErrnoException)));
+    child.stdout.setEncoding('utf8').on('data', (text: string) => stdout.push(text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      if (stderr.length < MAX_STDERR) stderr += text;
+    });
+    child.once('close', (exitCode, signal) => {
+      if (exitCode === null) reject(new CommandError(command, null, `${command}: ended by ${signal ?? 'a signal'}`));
+      else resolve({ exitCode, stdout: stdout.join(''), stderr });
+    });
+    // A command that ends early, or never started, says why in its exit code: that it did not read all is no news.
+    child.stdin.on('error', () => undefined);
+    if (typeof input === 'string') child.stdin.end(input);
+    else void pipeline(Readable.from(input), child.stdin).catch(() => undefined);
+  });
+
+/** Runs a command that must succeed; rejects with CommandError and the first line of what it said. */
+export const runOrThrow = async (
+  run: Run,
+  command: string,
+  args: readonly string[],
+  input?: string | Iterable<string>,
+): Promise<string> => {
+  const { exitCode, stdout, stderr } = await run(command, args, input);
+  if (exitCode === 0) return stdout;
+  const firstLine = stderr.split('\n', 1)[0] || 'no word';
+  throw new CommandError(command, exitCode, `${command} ${args.join(' ')}: exit code ${exitCode}: ${firstLine}`);
+};
+
+const startError = (command: string, error: NodeJS.ErrnoException): CommandError => {
+  const what = error.code === 'ENOENT' ? 'not found on the path' : error.message;
+  return new CommandError(command, null, `${command}: ${what}`, error);
+};

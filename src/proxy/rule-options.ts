@@ -1,0 +1,33 @@
+export type IpFamily = 'IPv4' | 'IPv6';
+
+/** How the node knows traffic of its own pods (`--detect-local-mode`). */
+export type LocalTraffic =
+  | { readonly by: 'none' }
+  | { readonly by: 'cidr'; readonly cidr: string }
+  | { readonly by: 'interface'; readonly name: string }
+  /** Without the wildcard at its end. */
+  | { readonly by: 'interface-prefix'; readonly prefix: string };
+
+/** All that rules of one family depend on besides Services: flags, the node, what the tools can do. Addresses and ranges are of this family. */
+export interface RuleOptions {
+  readonly family: IpFamily;
+  readonly localTraffic: LocalTraffic;
+  readonly masqueradeAll: boolean;
+  /** One bit of the packet mark. */
+  readonly masqueradeMark: number;
+  /** Node addresses that node ports answer on; `all` is every local one. */
+  readonly nodePortAddresses: 'all' | readonly string[];
+  /** Node ports answer on 127.0.0.1, too; IPv4 only. */
+  readonly localhostNodePorts: boolean;
+  /** No rule against packets that conntrack calls invalid. */
+  readonly conntrackTcpBeLiberal: boolean;
+  /** Ranges of ClusterIPs; what is in none of the Services is dropped (nftables). Empty where not known. */
+  readonly serviceCidrs: readonly string[];
+  /** `masquerade` may pick random ports (iptables 1.6.2 and later, every nft). */
+  readonly hasRandomFully: boolean;
+  /** The kernel has the iptables match `nfacct`. */
+  readonly hasNfacct: boolean;
+}
+
+/** kube-proxy's defaults, where nothing else is known. */
+export const DEFAULT_MASQUERADE_MARK = 0x4000;

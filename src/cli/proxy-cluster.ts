@@ -1,0 +1,114 @@
+import { statSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { connectionFault } from '#kube/api/connection-fault.ts';
+import { ApiSource } from '#kube/api-source.ts';
+import { ManifestSource } from '#kube/manifest-source.ts';
+import type { ClusterSource, Kind, KubeObject, SourceFilter } from '#kube/source.ts';
+import { Log } from '#log/log.ts';
+import { Metrics } from '#metrics/metrics.ts';
+import { ProxyFault } from './proxy-fault.ts';
+import { VERSION } from './version.ts';
+
+/** Where a cluster is read from. */
+export type ClusterPlace =
+  | { readonly kind: 'manifests'; readonly directories: readonly string[] }
+  | { readonly kind: 'kubeconfig'; readonly file: string };
+
+/** All that rules are made from, read once. */
+export interface ClusterReading {
+  readonly objects: readonly KubeObject[];
+  /** Where it was read from, for messages. */
+  readonly title: string;
+  /** What is wrong in manifests, `FILE:LINE:COLUMN: message` each; the objects that have it are left out. */
+  readonly faults: readonly string[];
+}
+
+const FILTER: SourceFilter = {
+  hasNamespaces: false,
+  nodes: 'all',
+  hasServiceCidrs: true,
+  hasPods: false,
+  hasEndpointSlices: true,
+  labelSelector: '',
+  namespaceLabelSelector: '',
+};
+
+/** Reads a cluster, and ends. Rejects with ProxyFault where it can't be read. */
+export const readCluster = (place: ClusterPlace, timeoutMs = 30_000): Promise<ClusterReading> =>
+  place.kind === 'manifests' ? readManifests(place.directories) : readApi(place.file, timeoutMs);
+
+const readManifests = async (directories: readonly string[]): Promise<ClusterReading> => {
+  const missing = directories.filter((directory) => !statSync(directory, { throwIfNoEntry: false })?.isDirectory());
+  if (missing.length > 0) throw new ProxyFault(missing.map((directory) => `${directory} is not a directory`));
+  const { log, lines } = keptLog();
+  const source = new ManifestSource({ directories, filter: FILTER, log });
+  const { objects } = collect(source);
+  await source.stop();
+  return {
+    objects: objects(),
+    title: directories.join(', '),
+    faults: lines.map((line) => line.replace(/^manifests: /, '')),
+  };
+};
+
+const readApi = async (file: string, timeoutMs: number): Promise<ClusterReading> => {
+  const connection = { kind: 'kubeconfig', file } as const;
+  const fault = await connectionFault(connection);
+  if (fault !== null) throw new ProxyFault([`--kubeconfig ${file}: ${fault}`]);
+  const { log, lines } = keptLog();
+  const source = new ApiSource({
+    connection,
+    filter: FILTER,
+    log,
+    metrics: new Metrics(),
+    userAgent: `cluster-dns/${VERSION}`,
+    random: Math.random,
+  });
+  const ending = new AbortController();
+  const { objects, end: first } = collect(source);
+  const timeUp = delay(timeoutMs, 'timeout' as const, { signal: ending.signal }).catch(() => 'timeout' as const);
+  const end = await Promise.race([first, timeUp]);
+  ending.abort();
+  await source.stop();
+  if (end === 'synced') return { objects: objects(), title: file, faults: [] };
+  const reasons = lines.map((line) => line.replace(/; what is known is still served, trying again$/, ''));
+  const waited = end === 'timeout' ? [`the API server has not been listed in ${timeoutMs / 1000} s`] : [];
+  throw new ProxyFault([...waited, ...reasons].map((text) => `--kubeconfig ${file}: ${text}`));
+};
+
+interface Collected {
+  /** In the order of kind, Namespace and name, whatever order they came in. */
+  objects(): readonly KubeObject[];
+  /** Resolves with the first whole lists, or once two tries have failed. */
+  readonly end: Promise<'synced' | 'away'>;
+}
+
+/** Starts a source and keeps what it tells. */
+const collect = (source: ClusterSource): Collected => {
+  const known = new Map<string, KubeObject>();
+  const keyOf = (kind: Kind, namespace: string, name: string): string => `${kind} ${namespace}/${name}`;
+  const end = new Promise<'synced' | 'away'>((resolve) => {
+    source.start({
+      change: (change) => {
+        const { kind, namespace, name } = change.type === 'set' ? change.object : change;
+        if (change.type === 'set') known.set(keyOf(kind, namespace, name), change.object);
+        else known.delete(keyOf(kind, namespace, name));
+      },
+      synced: () => {
+        if (source.isSynced()) resolve('synced');
+      },
+      away: () => resolve('away'),
+    });
+  });
+  const objects = (): KubeObject[] => [...known].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
+  return { objects, end };
+};
+
+/** A log whose warnings are kept, to be printed as faults. */
+const keptLog = (): { readonly log: Log; readonly lines: readonly string[] } => {
+  const lines: string[] = [];
+  const write = (level: string, _source: string, message: string): void => {
+    if (level === 'warning' || level === 'error') lines.push(message);
+  };
+  return { log: new Log({ write, flush: async () => undefined }), lines };
+};

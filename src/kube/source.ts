@@ -1,9 +1,11 @@
 import type { EndpointSlice } from './objects/endpoint-slice.ts';
 import type { Namespace } from './objects/namespace.ts';
+import type { Node } from './objects/node.ts';
 import type { Pod } from './objects/pod.ts';
 import type { Service } from './objects/service.ts';
+import type { ServiceCidr } from './objects/service-cidr.ts';
 
-export type KubeObject = Service | EndpointSlice | Namespace | Pod;
+export type KubeObject = Service | EndpointSlice | Namespace | Pod | Node | ServiceCidr;
 export type Kind = KubeObject['kind'];
 
 /** One object that is new or different, or that is gone. */
@@ -11,8 +13,14 @@ export type Change =
   | { readonly type: 'set'; readonly object: KubeObject }
   | { readonly type: 'delete'; readonly kind: Kind; readonly namespace: string; readonly name: string };
 
-/** What to watch. */
+/** What to watch; Services always. */
 export interface SourceFilter {
+  /** Namespaces, which DNS needs and the Service proxy does not; true unless it is said. */
+  readonly hasNamespaces?: boolean;
+  /** Nodes: all, or the one of this name; none unless it is said. */
+  readonly nodes?: 'all' | { readonly name: string };
+  /** ServiceCIDRs; false unless it is said. A server that does not have the kind counts as one that has none of them. */
+  readonly hasServiceCidrs?: boolean;
   readonly hasPods: boolean;
   readonly hasEndpointSlices: boolean;
   /** Label selector for Services, EndpointSlices and Pods, as text; '' for all. */

@@ -1,46 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { EndpointSlice } from './objects/endpoint-slice.ts';
+import { endpointOf as endpoint, nodeOf, portOf, serviceOf as service, sliceOf as slice } from '#test/kube-objects.ts';
 import type { Pod } from './objects/pod.ts';
-import type { Service } from './objects/service.ts';
 import type { Kind, KubeObject } from './source.ts';
 import { ClusterStore } from './store.ts';
-
-const service = (changed: Partial<Service> = {}): Service => ({
-  kind: 'Service',
-  namespace: 'shop',
-  name: 'web',
-  resourceVersion: '1',
-  type: 'ClusterIP',
-  clusterIPs: ['10.96.0.7'],
-  externalName: '',
-  ports: [{ name: 'http', protocol: 'tcp', port: 80 }],
-  externalIPs: [],
-  isSelectorless: false,
-  ...changed,
-});
-
-const endpoint = (address: string, changed: Partial<EndpointSlice['endpoints'][number]> = {}) => ({
-  addresses: [address],
-  isReady: true,
-  hostname: '',
-  targetName: '',
-  nodeName: '',
-  zone: '',
-  ...changed,
-});
-
-const slice = (endpoints: EndpointSlice['endpoints'], changed: Partial<EndpointSlice> = {}): EndpointSlice => ({
-  kind: 'EndpointSlice',
-  namespace: 'shop',
-  name: 'web-1',
-  resourceVersion: '1',
-  serviceName: 'web',
-  addressType: 'IPv4',
-  ports: [],
-  endpoints,
-  lastChangeTriggerMs: null,
-  ...changed,
-});
 
 const pod = (ip: string, changed: Partial<Pod> = {}): Pod => ({
   kind: 'Pod',
@@ -106,8 +68,12 @@ describe('Services', () => {
     now = 200;
     expect(set(service({ resourceVersion: '2' }))).toEqual([]);
     expect(set(service({ resourceVersion: '3', externalIPs: ['203.0.113.1'] }))).toEqual([]);
+    const ports = [portOf(80, { name: 'http', nodePort: 30_080 })];
+    expect(set(service({ resourceVersion: '4', ports, externalTrafficPolicy: 'Local', affinitySeconds: 9 }))).toEqual(
+      [],
+    );
     expect(store.modifiedAt).toBe(100);
-    expect(store.service('shop', 'web')?.service?.resourceVersion).toBe('3');
+    expect(store.service('shop', 'web')?.service?.resourceVersion).toBe('4');
   });
 
   it('has no reverse name for a headless one', () => {
@@ -167,11 +133,10 @@ describe('EndpointSlices', () => {
     expect(store.slicesAt('10.244.0.4')).toHaveLength(1);
   });
 
-  it('touches nothing for a change of node, zone or of an endpoint that is not ready', () => {
+  it('touches nothing for a change of node, zone, hints or of an endpoint that is not ready', () => {
     set(slice([endpoint('10.244.0.1')]));
-    expect(
-      set(slice([endpoint('10.244.0.1', { nodeName: 'n', zone: 'z' }), endpoint('10.244.0.2', { isReady: false })])),
-    ).toEqual([]);
+    const placed = endpoint('10.244.0.1', { nodeName: 'n', zone: 'z', zoneHints: ['z'], isTerminating: true });
+    expect(set(slice([placed, endpoint('10.244.0.2', { isReady: false })]))).toEqual([]);
   });
 
   it('touches the names when the ports or the order of addresses change', () => {
@@ -222,6 +187,14 @@ describe('Pods and Namespaces', () => {
     expect(remove('Namespace', 'shop', '')).toEqual(['ns/shop']);
     expect(store.hasNamespace('shop')).toBe(false);
     expect(store.service('shop', 'web')).toBeDefined();
+  });
+
+  it('knows nothing of Nodes and ServiceCIDRs', () => {
+    expect(set(nodeOf('n1'))).toEqual([]);
+    const cidr = { kind: 'ServiceCIDR', namespace: '', name: 'kubernetes', resourceVersion: '1', cidrs: [] } as const;
+    expect(set(cidr)).toEqual([]);
+    expect(remove('Node', 'n1', '')).toEqual([]);
+    expect(store.modifiedAt).toBe(0);
   });
 
   it('takes a delete of what it never saw as no change', () => {

@@ -97,6 +97,9 @@ export class ClusterStore {
         return this.#setNamespace(object);
       case 'Pod':
         return this.#setPod(object);
+      case 'Node':
+      case 'ServiceCIDR':
+        return NOTHING;
     }
   }
 
@@ -125,6 +128,9 @@ export class ClusterStore {
         scope.podsByIp.delete(pod.ip, pod);
         return [`pod/${namespace}/${pod.ip}`];
       }
+      case 'Node':
+      case 'ServiceCIDR':
+        return NOTHING;
     }
   }
 

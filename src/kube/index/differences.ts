@@ -29,14 +29,22 @@ export interface ServiceDifference {
 export const serviceDifference = (old: Service | null, now: Service | null): ServiceDifference => {
   const only = old ?? now;
   if (old === null || now === null)
-    return { internal: only !== null, external: only !== null && only.externalIPs.length > 0 };
+    return { internal: only !== null, external: only !== null && hasExternalAddress(only) };
   if (!samePorts(old.ports, now.ports)) return { internal: true, external: true };
   return {
     internal:
       old.externalName !== now.externalName || old.type !== now.type || !sameTexts(old.clusterIPs, now.clusterIPs),
-    external: !sameTexts(old.externalIPs, now.externalIPs),
+    external: !sameTexts(old.externalIPs, now.externalIPs) || !sameIngress(old.ingress, now.ingress),
   };
 };
+
+const hasExternalAddress = ({ externalIPs, ingress }: Service): boolean => externalIPs.length > 0 || ingress.length > 0;
+
+/** True where the load balancer has the same addresses, or host names where it has no address. */
+const sameIngress = (a: Service['ingress'], b: Service['ingress']): boolean =>
+  a === b || sameTexts(a.map(ingressText), b.map(ingressText));
+
+const ingressText = ({ ip, hostname }: Service['ingress'][number]): string => ip || hostname;
 
 const sameNames = (a: ReadyAddress, b: ReadyAddress): boolean =>
   a.hostname === b.hostname && a.targetName === b.targetName;

@@ -15,11 +15,18 @@ export interface Endpoint {
   readonly addresses: readonly string[];
   /** `conditions.ready`, true where it is not said. */
   readonly isReady: boolean;
+  /** `conditions.serving`, true where it is not said. */
+  readonly isServing: boolean;
+  readonly isTerminating: boolean;
   readonly hostname: string;
   /** `targetRef.name`, '' where there is none or it has 64 characters or more. */
   readonly targetName: string;
   readonly nodeName: string;
   readonly zone: string;
+  /** `hints.forZones`, names; none where there is no hint. */
+  readonly zoneHints: readonly string[];
+  /** `hints.forNodes`, names; none where there is no hint. */
+  readonly nodeHints: readonly string[];
 }
 
 /** An EndpointSlice, cut down to what is used. */
@@ -30,6 +37,8 @@ export interface EndpointSlice {
   readonly resourceVersion: string;
   /** Label `kubernetes.io/service-name`. */
   readonly serviceName: string;
+  /** Label `service.kubernetes.io/headless` is there. */
+  readonly isHeadless: boolean;
   readonly addressType: 'IPv4' | 'IPv6' | 'FQDN';
   readonly ports: readonly EndpointPort[];
   readonly endpoints: readonly Endpoint[];
@@ -37,8 +46,12 @@ export interface EndpointSlice {
   readonly lastChangeTriggerMs: number | null;
 }
 
-const SERVICE_NAME = 'kubernetes.io/service-name';
-const LAST_CHANGE_TRIGGER = 'endpoints.kubernetes.io/last-change-trigger-time';
+/** Label: the Service that a slice belongs to. */
+export const SERVICE_NAME = 'kubernetes.io/service-name';
+/** Label: the Service is headless. */
+export const HEADLESS = 'service.kubernetes.io/headless';
+/** Annotation: when what the slice follows from changed. */
+export const LAST_CHANGE_TRIGGER = 'endpoints.kubernetes.io/last-change-trigger-time';
 
 /** An EndpointSlice from its JSON or YAML form; null where it has no name. A field that is not as it should be counts as not there. */
 export const projectEndpointSlice = (raw: unknown): EndpointSlice | null => {
@@ -53,6 +66,7 @@ export const projectEndpointSlice = (raw: unknown): EndpointSlice | null => {
     name: meta.name,
     resourceVersion: meta.resourceVersion,
     serviceName: asText(asObject(meta.raw.labels)[SERVICE_NAME]),
+    isHeadless: HEADLESS in asObject(meta.raw.labels),
     addressType:
       addressType === 'IPv4' || addressType === 'IPv6' || addressType === 'FQDN' ? addressType : familyOf(kept),
     ports: slicePorts(ports),
@@ -62,17 +76,31 @@ export const projectEndpointSlice = (raw: unknown): EndpointSlice | null => {
 };
 
 const projectEndpoint = (raw: unknown): Endpoint => {
-  const { addresses, conditions, hostname, targetRef, nodeName, zone } = asObject(raw);
+  const { addresses, conditions, hostname, targetRef, nodeName, zone, hints } = asObject(raw);
   const target = asText(asObject(targetRef).name);
+  const { ready, serving, terminating } = asObject(conditions);
+  const { forZones, forNodes } = asObject(hints);
   return {
     addresses: asList(addresses).filter((address): address is string => typeof address === 'string'),
     // Not said counts as ready, says the API's documentation.
-    isReady: asObject(conditions).ready !== false,
+    isReady: ready !== false,
+    isServing: serving !== false,
+    isTerminating: terminating === true,
     hostname: asText(hostname),
     targetName: target.length < 64 ? target : '',
     nodeName: intern(asText(nodeName)),
     zone: intern(asText(zone)),
+    zoneHints: hintNames(forZones),
+    nodeHints: hintNames(forNodes),
   };
+};
+
+const NO_HINTS: readonly string[] = Object.freeze([]);
+
+/** Many endpoints have the same hint, so they share it. */
+const hintNames = (raw: unknown): readonly string[] => {
+  const names = asList(raw).map((item) => asText(asObject(item).name));
+  return names.length === 0 ? NO_HINTS : internList(`hints\0${names.join('\0')}`, names);
 };
 
 /** For a slice whose `addressType` nobody checked. */

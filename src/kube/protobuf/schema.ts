@@ -35,19 +35,29 @@ const SERVICE_PORT: Schema = new Map([
   [1, plain('name', 'text')],
   [2, plain('protocol', 'text')],
   [3, plain('port', 'number')],
+  [5, plain('nodePort', 'number')],
 ]);
+const CLIENT_IP: Schema = new Map([[1, plain('timeoutSeconds', 'number')]]);
 const SERVICE_SPEC: Schema = new Map([
   [1, messages('ports', SERVICE_PORT)],
   [2, plain('selector', 'map')],
   [3, plain('clusterIP', 'text')],
   [4, plain('type', 'text')],
   [5, plain('externalIPs', 'texts')],
+  [7, plain('sessionAffinity', 'text')],
+  [9, plain('loadBalancerSourceRanges', 'texts')],
   [10, plain('externalName', 'text')],
+  [11, plain('externalTrafficPolicy', 'text')],
+  [12, plain('healthCheckNodePort', 'number')],
+  [14, message('sessionAffinityConfig', new Map([[1, message('clientIP', CLIENT_IP)]]))],
   [18, plain('clusterIPs', 'texts')],
+  [22, plain('internalTrafficPolicy', 'text')],
+  [23, plain('trafficDistribution', 'text')],
 ]);
 const INGRESS: Schema = new Map([
   [1, plain('ip', 'text')],
   [2, plain('hostname', 'text')],
+  [3, plain('ipMode', 'text')],
 ]);
 const SERVICE_STATUS: Schema = new Map([[1, message('loadBalancer', new Map([[1, messages('ingress', INGRESS)]]))]]);
 const SERVICE: Schema = new Map([
@@ -56,18 +66,34 @@ const SERVICE: Schema = new Map([
   [3, message('status', SERVICE_STATUS)],
 ]);
 
+const CONDITIONS: Schema = new Map([
+  [1, plain('ready', 'boolean')],
+  [2, plain('serving', 'boolean')],
+  [3, plain('terminating', 'boolean')],
+]);
+const NAMED: Schema = new Map([[1, plain('name', 'text')]]);
+const HINTS: Schema = new Map([
+  [1, messages('forZones', NAMED)],
+  [2, messages('forNodes', NAMED)],
+]);
 const ENDPOINT: Schema = new Map([
   [1, plain('addresses', 'texts')],
-  [2, message('conditions', new Map([[1, plain('ready', 'boolean')]]))],
+  [2, message('conditions', CONDITIONS)],
   [3, plain('hostname', 'text')],
   [4, message('targetRef', new Map([[3, plain('name', 'text')]]))],
   [6, plain('nodeName', 'text')],
   [7, plain('zone', 'text')],
+  [8, message('hints', HINTS)],
+]);
+const ENDPOINT_PORT: Schema = new Map([
+  [1, plain('name', 'text')],
+  [2, plain('protocol', 'text')],
+  [3, plain('port', 'number')],
 ]);
 const ENDPOINT_SLICE: Schema = new Map([
   [1, message('metadata', OBJECT_META)],
   [2, messages('endpoints', ENDPOINT)],
-  [3, messages('ports', SERVICE_PORT)],
+  [3, messages('ports', ENDPOINT_PORT)],
   [4, plain('addressType', 'text')],
 ]);
 
@@ -76,12 +102,34 @@ const POD: Schema = new Map([
   [3, message('status', new Map([[6, plain('podIP', 'text')]]))],
 ]);
 
+const NODE_SPEC: Schema = new Map([
+  [1, plain('podCIDR', 'text')],
+  [5, messages('taints', new Map([[1, plain('key', 'text')]]))],
+  [7, plain('podCIDRs', 'texts')],
+]);
+const NODE_ADDRESS: Schema = new Map([
+  [1, plain('type', 'text')],
+  [2, plain('address', 'text')],
+]);
+const NODE: Schema = new Map([
+  [1, message('metadata', OBJECT_META)],
+  [2, message('spec', NODE_SPEC)],
+  [3, message('status', new Map([[5, messages('addresses', NODE_ADDRESS)]]))],
+]);
+
+const SERVICE_CIDR: Schema = new Map([
+  [1, message('metadata', OBJECT_META)],
+  [2, message('spec', new Map([[1, plain('cidrs', 'texts')]]))],
+]);
+
 /** The kinds that are watched. */
 export const KIND_SCHEMAS: Readonly<Record<Kind, Schema>> = {
   Namespace: NAMESPACE,
   Service: SERVICE,
   EndpointSlice: ENDPOINT_SLICE,
   Pod: POD,
+  Node: NODE,
+  ServiceCIDR: SERVICE_CIDR,
 };
 
 export const LIST_META: Schema = new Map([

@@ -1,8 +1,17 @@
-import { type EndpointSlice, projectEndpointSlice } from '../objects/endpoint-slice.ts';
+import {
+  type Endpoint,
+  type EndpointSlice,
+  HEADLESS,
+  LAST_CHANGE_TRIGGER,
+  projectEndpointSlice,
+  SERVICE_NAME,
+} from '../objects/endpoint-slice.ts';
 import { asObject, type RawObject } from '../objects/json.ts';
 import { projectNamespace } from '../objects/namespace.ts';
+import { type Node, projectNode } from '../objects/node.ts';
 import { projectPod } from '../objects/pod.ts';
-import { projectService, type Service } from '../objects/service.ts';
+import { PROXY_NAME, projectService, type Service } from '../objects/service.ts';
+import { projectServiceCidr } from '../objects/service-cidr.ts';
 import type { Kind, KubeObject } from '../source.ts';
 
 /**
@@ -28,6 +37,10 @@ export const rawObject = (object: KubeObject): RawObject => {
         },
         status: { podIP: object.ip },
       };
+    case 'Node':
+      return rawNode(object);
+    case 'ServiceCIDR':
+      return { kind: object.kind, metadata: metadataOf(object), spec: { cidrs: object.cidrs } };
   }
 };
 
@@ -41,6 +54,8 @@ const PROJECTIONS: Readonly<Record<Kind, (raw: unknown) => KubeObject | null>> =
   EndpointSlice: projectEndpointSlice,
   Namespace: projectNamespace,
   Pod: projectPod,
+  Node: projectNode,
+  ServiceCIDR: projectServiceCidr,
 });
 
 const metadataOf = ({ namespace, name, resourceVersion }: KubeObject): RawObject => ({
@@ -53,46 +68,83 @@ const metadataOf = ({ namespace, name, resourceVersion }: KubeObject): RawObject
 const SELECTOR: RawObject = { any: '' };
 
 const rawService = (service: Service): RawObject => {
-  const { kind, type, clusterIPs, externalName, ports, externalIPs, isSelectorless } = service;
+  const { kind, type, clusterIPs, externalName, ports, externalIPs, ingress, isSelectorless, proxyName } = service;
   return {
     kind,
-    metadata: metadataOf(service),
+    metadata: { ...metadataOf(service), labels: proxyName === '' ? undefined : { [PROXY_NAME]: proxyName } },
     spec: {
       type,
       clusterIPs: unlessEmpty(clusterIPs),
       externalName: unlessEmpty(externalName),
       ports: unlessEmpty(ports),
-      // Those of the load balancer are among them.
       externalIPs: unlessEmpty(externalIPs),
       selector: isSelectorless ? undefined : SELECTOR,
+      ...rawPolicies(service),
     },
+    status: ingress.length === 0 ? undefined : { loadBalancer: { ingress } },
+  };
+};
+
+/** What only the Service proxy looks at. */
+const rawPolicies = (service: Service): RawObject => {
+  const { affinitySeconds, sourceRanges, healthCheckNodePort, trafficDistribution, topologyKeys } = service;
+  return {
+    internalTrafficPolicy: service.internalTrafficPolicy === 'Local' ? 'Local' : undefined,
+    externalTrafficPolicy: service.externalTrafficPolicy === 'Local' ? 'Local' : undefined,
+    ...(affinitySeconds === 0
+      ? {}
+      : { sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: affinitySeconds } } }),
+    loadBalancerSourceRanges: unlessEmpty(sourceRanges),
+    healthCheckNodePort: healthCheckNodePort === 0 ? undefined : healthCheckNodePort,
+    trafficDistribution: unlessEmpty(trafficDistribution),
+    topologyKeys: unlessEmpty(topologyKeys),
   };
 };
 
 const rawSlice = (slice: EndpointSlice): RawObject => {
-  const { kind, serviceName, addressType, ports, endpoints, lastChangeTriggerMs } = slice;
+  const { kind, serviceName, isHeadless, addressType, ports, endpoints, lastChangeTriggerMs } = slice;
   return {
     kind,
     metadata: {
       ...metadataOf(slice),
-      labels: { 'kubernetes.io/service-name': serviceName },
+      labels: { [SERVICE_NAME]: serviceName, ...(isHeadless ? { [HEADLESS]: '' } : {}) },
       annotations:
         lastChangeTriggerMs === null
           ? undefined
-          : { 'endpoints.kubernetes.io/last-change-trigger-time': new Date(lastChangeTriggerMs).toISOString() },
+          : { [LAST_CHANGE_TRIGGER]: new Date(lastChangeTriggerMs).toISOString() },
     },
     addressType,
     ports: unlessEmpty(ports),
-    endpoints: endpoints.map(({ addresses, isReady, hostname, targetName, nodeName, zone }) => ({
-      addresses,
-      conditions: isReady ? undefined : { ready: false },
-      hostname: unlessEmpty(hostname),
-      targetRef: targetName === '' ? undefined : { name: targetName },
-      nodeName: unlessEmpty(nodeName),
-      zone: unlessEmpty(zone),
-    })),
+    endpoints: endpoints.map(rawEndpoint),
   };
 };
+
+const rawEndpoint = (endpoint: Endpoint): RawObject => {
+  const { addresses, isReady, isServing, isTerminating, hostname, targetName, nodeName, zone } = endpoint;
+  const { zoneHints, nodeHints } = endpoint;
+  return {
+    addresses,
+    conditions:
+      isReady && isServing && !isTerminating
+        ? undefined
+        : { ready: isReady, serving: isServing, terminating: isTerminating },
+    hostname: unlessEmpty(hostname),
+    targetRef: targetName === '' ? undefined : { name: targetName },
+    nodeName: unlessEmpty(nodeName),
+    zone: unlessEmpty(zone),
+    hints:
+      zoneHints.length + nodeHints.length === 0
+        ? undefined
+        : { forZones: zoneHints.map((name) => ({ name })), forNodes: nodeHints.map((name) => ({ name })) },
+  };
+};
+
+const rawNode = (node: Node): RawObject => ({
+  kind: node.kind,
+  metadata: { ...metadataOf(node), labels: node.labels, ...(node.isLeaving ? { deletionTimestamp: '' } : {}) },
+  spec: { podCIDRs: node.podCIDRs },
+  status: { addresses: node.addresses },
+});
 
 /** JSON leaves out what is undefined. */
 const unlessEmpty = <T extends { readonly length: number }>(value: T): T | undefined =>

@@ -4,8 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { runs } from '#test/property-runs.ts';
 import { projectEndpointSlice } from '../objects/endpoint-slice.ts';
 import { projectNamespace } from '../objects/namespace.ts';
+import { projectNode } from '../objects/node.ts';
 import { projectPod } from '../objects/pod.ts';
 import { projectService } from '../objects/service.ts';
+import { projectServiceCidr } from '../objects/service-cidr.ts';
 import type { KubeObject } from '../source.ts';
 import { StateParser, type StateReading } from './state-parser.ts';
 import { endLine, type StateHeader, stateChunks } from './state-text.ts';
@@ -43,6 +45,7 @@ const metadata = fc.record({
     fc.oneof(
       labels,
       labels.map((all) => ({ ...all, 'kubernetes.io/service-name': 'web' })),
+      fc.constant({ 'service.kubernetes.io/headless': '', 'service.kubernetes.io/service-proxy-name': 'other' }),
     ),
   ),
   annotations: maybe(
@@ -52,10 +55,13 @@ const metadata = fc.record({
   ),
   deletionTimestamp: maybe(fc.constantFrom('2026-01-02T03:04:05Z', null)),
 });
+const number = fc.integer({ min: -1, max: 65_536 });
 const ports = fc.array(
-  fc.record({ name: maybe(text), protocol: maybe(text), port: maybe(fc.integer({ min: -1, max: 65_536 })) }),
+  fc.record({ name: maybe(text), protocol: maybe(text), port: maybe(number), nodePort: maybe(number) }),
   { maxLength: 3 },
 );
+const policy = maybe(fc.oneof(text, fc.constantFrom('Local', 'Cluster')));
+const ipMode = maybe(fc.constantFrom('VIP', 'Proxy'));
 const service = fc
   .record({
     metadata,
@@ -67,10 +73,22 @@ const service = fc
       externalIPs: maybe(texts),
       ports: maybe(ports),
       selector: maybe(labels),
+      internalTrafficPolicy: policy,
+      externalTrafficPolicy: policy,
+      sessionAffinity: maybe(fc.constantFrom('None', 'ClientIP')),
+      sessionAffinityConfig: maybe(fc.record({ clientIP: maybe(fc.record({ timeoutSeconds: number })) })),
+      loadBalancerSourceRanges: maybe(texts),
+      healthCheckNodePort: maybe(number),
+      trafficDistribution: maybe(text),
+      topologyKeys: maybe(texts),
     }),
-    status: fc.record({ loadBalancer: fc.record({ ingress: fc.array(fc.record({ ip: text, hostname: text })) }) }),
+    status: fc.record({
+      loadBalancer: fc.record({ ingress: fc.array(fc.record({ ip: text, hostname: text, ipMode })) }),
+    }),
   })
   .map(projectService);
+const isSo = maybe(fc.boolean());
+const named = fc.array(fc.record({ name: text }), { maxLength: 3 });
 const slice = fc
   .record({
     metadata,
@@ -79,11 +97,12 @@ const slice = fc
     endpoints: fc.array(
       fc.record({
         addresses: texts,
-        conditions: maybe(fc.record({ ready: maybe(fc.boolean()) })),
+        conditions: maybe(fc.record({ ready: isSo, serving: isSo, terminating: isSo })),
         hostname: maybe(text),
         targetRef: maybe(fc.record({ name: fc.oneof(text, fc.constant('x'.repeat(64))) })),
         nodeName: maybe(text),
         zone: maybe(text),
+        hints: maybe(fc.record({ forZones: maybe(named), forNodes: maybe(named) })),
       }),
       { maxLength: 4 },
     ),
@@ -91,8 +110,20 @@ const slice = fc
   .map(projectEndpointSlice);
 const pod = fc.record({ metadata, status: fc.record({ podIP: text }) }).map(projectPod);
 const namespace = fc.record({ metadata }).map(projectNamespace);
+const node = fc
+  .record({
+    metadata,
+    spec: fc.record({
+      podCIDR: maybe(text),
+      podCIDRs: maybe(texts),
+      taints: maybe(fc.constant([{ key: 'ToBeDeletedByClusterAutoscaler', effect: 'NoSchedule' }])),
+    }),
+    status: fc.record({ addresses: maybe(fc.array(fc.record({ type: text, address: text }), { maxLength: 3 })) }),
+  })
+  .map(projectNode);
+const serviceCidr = fc.record({ metadata, spec: fc.record({ cidrs: maybe(texts) }) }).map(projectServiceCidr);
 const objects = fc.array(
-  fc.oneof(service, slice, pod, namespace).map((object) => object as KubeObject),
+  fc.oneof(service, slice, pod, namespace, node, serviceCidr).map((object) => object as KubeObject),
   { maxLength: 12 },
 );
 
@@ -192,7 +223,7 @@ describe('a state', () => {
       '',
       '[]',
       'null',
-      '{"kind":"Node","metadata":{"name":"a"}}',
+      '{"kind":"Secret","metadata":{"name":"a"}}',
       '{"kind":"toString"}',
       '{"kind":"Pod"}',
     ])

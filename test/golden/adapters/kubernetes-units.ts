@@ -13,6 +13,7 @@ import type { KubernetesInstance } from '#plugins/kubernetes/instance.ts';
 import { parseRequest } from '#plugins/kubernetes/name-grammar.ts';
 import { SharedCluster } from '#plugins/kubernetes/shared-cluster.ts';
 import { type Manifest, TestSource } from '#plugins/kubernetes/testing/bench.ts';
+import { portOf, serviceOf } from '#test/kube-objects.ts';
 import type { Adapter, Outcome } from '../adapter.ts';
 
 type Row = Readonly<Record<string, unknown>>;
@@ -83,18 +84,15 @@ interface GoService {
 }
 
 const serviceFrom = (go: GoService | null): Service | null =>
-  go && {
-    kind: 'Service',
+  go &&
+  serviceOf({
     namespace: go.Namespace,
     name: go.Name,
-    resourceVersion: '',
-    type: 'ClusterIP',
     clusterIPs: go.ClusterIPs,
     externalName: go.ExternalName,
-    ports: go.Ports.map(({ Name, Protocol, Port }) => ({ name: Name, protocol: Protocol, port: Port })),
+    ports: go.Ports.map(({ Name, Protocol, Port }) => portOf(Port, { name: Name, protocol: Protocol })),
     externalIPs: go.ExternalIPs,
-    isSelectorless: false,
-  };
+  });
 
 const checkModified: Check = ({ oldSvc, newSvc, ichanged, echanged }) => [
   serviceDifference(serviceFrom(oldSvc as GoService | null), serviceFrom(newSvc as GoService | null)),

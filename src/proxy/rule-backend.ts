@@ -8,6 +8,8 @@ export type ProxyMode = 'nftables' | 'iptables' | 'ipvs';
 export interface RenderSettings {
   /** Comments say what each part is for. */
   readonly isExplained?: boolean;
+  /** Only this part of a text that several tools load (IPVS: sysctl, ipset, iptables, ipvsadm, addresses); the whole where absent. */
+  readonly part?: string;
 }
 
 /** One way of putting Services into the kernel. All but `open` and `cleanUp` is pure. */

@@ -27,6 +27,27 @@ export interface RuleOptions {
   readonly hasRandomFully: boolean;
   /** The kernel has the iptables match `nfacct`. */
   readonly hasNfacct: boolean;
+  /** What only the IPVS mode asks for; its defaults where absent. */
+  readonly ipvs?: IpvsOptions;
+}
+
+/** `--ipvs-*` and `ipvs` of KubeProxyConfiguration. */
+export interface IpvsOptions {
+  /** `rr` where absent. */
+  readonly scheduler?: string;
+  /** Virtual servers with an address in one of these belong to somebody else: never removed. */
+  readonly excludeCidrs?: readonly string[];
+  /** Other machines are not answered by ARP for addresses of kube-ipvs0. */
+  readonly strictArp?: boolean;
+  /** Seconds; 0 leaves the kernel's as they are. */
+  readonly tcpTimeout?: number;
+  readonly tcpFinTimeout?: number;
+  readonly udpTimeout?: number;
+  /**
+   * Addresses of this node but kube-ipvs0's and loopback's. `nodePortAddresses` `all` needs them, as a virtual server has an address; and an
+   * externalIP among them is not put on kube-ipvs0.
+   */
+  readonly nodeAddresses?: readonly string[];
 }
 
 /** kube-proxy's defaults, where nothing else is known. */

@@ -1,7 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Log } from '#log/log.ts';
 import { Metrics } from '#metrics/metrics.ts';
-import { FakeApiServer, NAMESPACES, PODS, SERVICES, SLICES } from '#test/fake-api-server.ts';
+import {
+  FakeApiServer,
+  NAMESPACES,
+  NODES,
+  PODS,
+  refuse,
+  SERVICE_CIDRS,
+  SERVICES,
+  SLICES,
+} from '#test/fake-api-server.ts';
 import { FakeClock } from '#test/fake-clock.ts';
 import { type SourceUnderTest, startSource } from '#test/source-under-test.ts';
 import { until } from '#test/until.ts';
@@ -55,6 +64,51 @@ describe('ApiSource', () => {
     expect(selectors(SLICES)).toEqual(Array(2).fill(['app in (a,b)', null]));
     expect(selectors(PODS)).toEqual(Array(2).fill(['app in (a,b)', phases]));
     expect(selectors(NAMESPACES)).toEqual(Array(2).fill(['x=y', null]));
+  });
+
+  it('follows Nodes, or one of them, and ServiceCIDRs, and leaves Namespaces out where it is told so', async () => {
+    const test = start({ hasNamespaces: false, nodes: { name: 'n1' }, hasServiceCidrs: true });
+    await until(() => test.source.isSynced() && server.watches.size === 3);
+    expect(new Set(server.requests.map(({ path }) => path))).toEqual(new Set([SERVICES, NODES, SERVICE_CIDRS]));
+    expect(selectors(NODES)).toEqual(Array(2).fill([null, 'metadata.name=n1']));
+    server.put(NODES, { metadata: { name: 'n1' } });
+    await until(() => test.changes.length === 1);
+    server.put(SERVICE_CIDRS, { metadata: { name: 'kubernetes' }, spec: { cidrs: ['10.96.0.0/12'] } });
+    await until(() => test.changes.length === 2);
+    server.remove(NODES, '', 'n1');
+    await until(() => test.changes.length === 3);
+    expect(test.changes).toMatchObject([
+      { type: 'set', object: { kind: 'Node', namespace: '', name: 'n1' } },
+      { type: 'set', object: { kind: 'ServiceCIDR', namespace: '', cidrs: ['10.96.0.0/12'] } },
+      { type: 'delete', kind: 'Node', namespace: '', name: 'n1' },
+    ]);
+    await test.source.stop();
+    server.requests.length = 0;
+    const all = start({ nodes: 'all' });
+    await until(() => all.source.isSynced() && server.watches.size === 3);
+    expect(selectors(NODES)).toEqual(Array(2).fill([null, null]));
+  });
+
+  it.each([404, 403])('takes a server that has no ServiceCIDRs (%i) as one with none of them', async (code) => {
+    server.canWatchList = true;
+    const stop = server.always(({ path }) => path === SERVICE_CIDRS, refuse(code, 'could not find the resource'));
+    const test = start({ hasNamespaces: false, nodes: 'all', hasServiceCidrs: true });
+    await until(() => test.source.isSynced() && test.clock.sleeping.size === 1);
+    expect(test.lines.filter((line) => line.includes('ServiceCIDRs'))).toEqual([
+      `info: the API server gives no ServiceCIDRs: HTTP ${code}: could not find the resource; there are none, then`,
+    ]);
+    expect(await test.metrics.render()).toContain('stale_seconds{kind="ServiceCIDR"} 0');
+    // It is not said again, and no other kind is the worse for it.
+    test.clock.wake();
+    await until(() => test.clock.pauses.length === 2 && test.clock.sleeping.size === 1);
+    expect(test.lines.filter((line) => !line.startsWith('debug'))).toHaveLength(1);
+    expect(server.requests.every(({ path, isWatch }) => path === SERVICE_CIDRS || isWatch)).toBe(true);
+    // A server that gets the kind later is followed.
+    stop();
+    server.put(SERVICE_CIDRS, { metadata: { name: 'kubernetes' }, spec: { cidrs: ['10.96.0.0/12'] } }, true);
+    test.clock.wake();
+    await until(() => test.changes.length === 1 && server.watches.size === 3);
+    expect(test.changes).toMatchObject([{ type: 'set', object: { kind: 'ServiceCIDR', name: 'kubernetes' } }]);
   });
 
   it('is synced when every kind was listed, and stays so', async () => {

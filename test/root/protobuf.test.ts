@@ -28,12 +28,33 @@ const OBJECTS = together(
       ...{
         externalIPs: ['192.0.2.1'],
         ports: [
-          { name: 'a', port: 80 },
+          { name: 'a', port: 80, nodePort: 30_080 },
           { name: 'b', port: 53, protocol: 'UDP' },
         ],
       },
+      ...{ internalTrafficPolicy: 'Local', externalTrafficPolicy: 'Local', healthCheckNodePort: 30_081 },
+      ...{ sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } } },
+      ...{ loadBalancerSourceRanges: ['203.0.113.0/24', 'fd00::/64'], trafficDistribution: 'PreferSameNode' },
     },
   }),
+  core(
+    'Service',
+    'elsewhere',
+    { spec: { sessionAffinity: 'ClientIP' } },
+    { labels: { 'service.kubernetes.io/service-proxy-name': 'other' } },
+  ),
+  core('Node', 'bare', {}, { namespace: undefined }),
+  core(
+    'Node',
+    'n1',
+    {
+      spec: {
+        ...{ podCIDR: '10.244.1.0/24', podCIDRs: ['10.244.1.0/24', 'fd00:1::/64'] },
+        taints: [{ key: 'ToBeDeletedByClusterAutoscaler', effect: 'NoSchedule' }],
+      },
+    },
+    { namespace: undefined, labels: { 'topology.kubernetes.io/zone': 'z1' } },
+  ),
   core('Service', 'alias', { spec: { type: 'ExternalName', externalName: 'example.com' } }),
   core('Pod', 'pod', { spec: { containers: [] } }, { labels: { constructor: 'c' } }),
   slice(
@@ -47,26 +68,37 @@ const OBJECTS = together(
       ports: [{ name: 'a', port: 8080, protocol: 'TCP' }, { name: 'open' }],
       endpoints: [
         { addresses: ['10.244.0.1'], conditions: { ready: true }, hostname: 'web-0', nodeName: 'node', zone: 'z' },
-        { addresses: ['10.244.0.2'], conditions: { ready: false } },
+        { addresses: ['10.244.0.2'], conditions: { ready: false, serving: true, terminating: true } },
+        { addresses: ['10.244.0.4'], hints: { forZones: [{ name: 'z1' }, { name: 'z2' }] } },
+        { addresses: ['10.244.0.5'], hints: { forZones: [{ name: 'z1' }], forNodes: [{ name: 'n1' }] } },
         { addresses: ['10.244.0.3'], conditions: {}, targetRef: { kind: 'Pod', name: 'pod', namespace: NAMESPACE } },
       ],
     },
   ),
-  slice('bare', {}, { addressType: 'IPv6', ports: [], endpoints: [] }),
+  slice(
+    'bare',
+    { labels: { 'service.kubernetes.io/headless': '' } },
+    { addressType: 'IPv6', ports: [], endpoints: [] },
+  ),
 );
 
 describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
   beforeAll(async () => {
     await testbed.apply(OBJECTS);
-    const status = { loadBalancer: { ingress: [{ ip: '203.0.113.7' }, { hostname: 'lb.example' }] } };
-    await patchStatus('services/dual', status);
-    await patchStatus('pods/pod', { podIP: '10.244.0.3', phase: 'Running' });
+    const ingress = [{ ip: '203.0.113.7', ipMode: 'Proxy' }, { ip: '203.0.113.8' }, { hostname: 'lb.example' }];
+    await patchStatus(`namespaces/${NAMESPACE}/services/dual`, { loadBalancer: { ingress } });
+    await patchStatus(`namespaces/${NAMESPACE}/pods/pod`, { podIP: '10.244.0.3', phase: 'Running' });
+    const addresses = [
+      { type: 'InternalIP', address: '192.168.0.1' },
+      { type: 'Hostname', address: 'n1' },
+    ];
+    await patchStatus('nodes/n1', { addresses });
     await testbed.load(300, 2);
   });
   afterAll(() => testbed.stop());
 
   const patchStatus = async (path: string, status: object): Promise<void> => {
-    const url = `${testbed.http}/api/v1/namespaces/${NAMESPACE}/${path}`;
+    const url = `${testbed.http}/api/v1/${path}`;
     const headers = { 'content-type': 'application/merge-patch+json' };
     const body = JSON.stringify({ status });
     const response = await fetch(url, { method: 'PATCH', headers, body });
@@ -79,7 +111,9 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
     return Buffer.from(await response.arrayBuffer());
   };
 
-  const filter = { hasEndpointSlices: true, hasPods: true, labelSelector: '', namespaceLabelSelector: '' };
+  // The server has no ServiceCIDRs: src/kube/protobuf/protobuf.test.ts reads some.
+  const all = { hasEndpointSlices: true, hasPods: true, nodes: 'all' } as const;
+  const filter = { ...all, labelSelector: '', namespaceLabelSelector: '' };
   it.each(watchedResources(filter))('gives the same $title as JSON', async ({ kind, path, project }) => {
     const fromJson = asList(asObject(JSON.parse((await get(path, 'application/json')).toString('utf8'))).items);
     const fromProtobuf: unknown[] = [];

@@ -62,6 +62,23 @@ describe.skipIf(reason !== '')(`a real API server${reason === '' ? '' : ` (skipp
     expect(source.isSynced()).toBe(true);
   });
 
+  it('is asked for one Node, and for ServiceCIDRs, which it does not have', async () => {
+    const node = (name: string): string => JSON.stringify({ apiVersion: 'v1', kind: 'Node', metadata: { name } });
+    await testbed.apply(`${node('n1')}\n${node('n2')}`);
+    const connection = { kind: 'endpoint', url: testbed.http } as const;
+    const filter = { hasNamespaces: false, nodes: { name: 'n2' }, hasServiceCidrs: true };
+    running = startSource({ connection, clock: systemClock }, filter);
+    const { source, events, lines } = running;
+    await until(() => source.isSynced());
+    const isOfNodes = (event: string): boolean => !event.startsWith('+') || event.startsWith('+ /');
+    const nodes = ['+ /n2', 'synced Node', 'synced Service', 'synced ServiceCIDR'];
+    expect(events.filter(isOfNodes).toSorted()).toEqual(nodes);
+    expect(lines.filter((line) => line.includes('gives no ServiceCIDRs: HTTP 404'))).toHaveLength(1);
+    await testbed.kubectl(['delete', 'node', 'n1', 'n2']);
+    await until(() => events.includes('- /n2'));
+    expect(events).not.toContain('- /n1');
+  });
+
   it('shows what is added, changed and deleted', async () => {
     const { events, changes } = await start({ connection: { kind: 'endpoint', url: testbed.http } });
     const seen = (): string[] => events.filter((event) => event.endsWith('shop/web'));

@@ -6,6 +6,8 @@ export type { Interception, SeenRequest } from './http-front.ts';
 export const SERVICES = '/api/v1/services';
 export const NAMESPACES = '/api/v1/namespaces';
 export const PODS = '/api/v1/pods';
+export const NODES = '/api/v1/nodes';
+export const SERVICE_CIDRS = '/apis/networking.k8s.io/v1/servicecidrs';
 export const SLICES = '/apis/discovery.k8s.io/v1/endpointslices';
 
 export interface FakeObject {

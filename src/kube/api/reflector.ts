@@ -17,6 +17,8 @@ const RELIST_AFTER_FAILURES = 5;
 const SETTLED_MS = 5000;
 /** A watch that was in order and breaks is resumed within this time. */
 const RESUME_MS = 100;
+/** A server without a kind is asked again after this long: it may have been brought up to date. */
+const ABSENT_MS = 600_000;
 
 export interface ReflectorOptions {
   readonly client: ApiClient;
@@ -62,6 +64,8 @@ export class Reflector {
   #wasWatchOpen = false;
   /** The last watch was in order, and nothing has failed since. */
   #isWatchProven = false;
+  /** The server does not have the kind: that has been said. */
+  #isAbsent = false;
 
   constructor(options: ReflectorOptions) {
     this.#options = options;
@@ -91,7 +95,10 @@ export class Reflector {
 
   /** After a failure each way is tried in turn: a server may fail at one of them. */
   get #isWatchListDue(): boolean {
-    return this.#options.client.canWatchList && this.#backoff.failures % 2 === 0;
+    const { client, resource } = this.#options;
+    // A refusal there would not tell whether it is the kind that the server lacks.
+    if (resource.isOptional === true) return false;
+    return client.canWatchList && this.#backoff.failures % 2 === 0;
   }
 
   async #list(signal: AbortSignal): Promise<void> {
@@ -108,6 +115,7 @@ export class Reflector {
   }
 
   #listed(resourceVersion: string): void {
+    this.#isAbsent = false;
     this.#resourceVersion = resourceVersion;
     this.#isListProven = false;
     this.#listedAt = this.#options.clock.now();
@@ -189,7 +197,9 @@ export class Reflector {
   /** Takes in what a failure means for the next round, and waits before it. */
   async #recover(verb: 'list' | 'watch', error: unknown, signal: AbortSignal): Promise<void> {
     const { client, clock, random, resource, log } = this.#options;
-    const { code, retryAfterMs } = error instanceof KubeError ? error : UNKNOWN;
+    const { code, status, retryAfterMs } = error instanceof KubeError ? error : UNKNOWN;
+    if (verb === 'list' && resource.isOptional === true && ABSENT_STATUSES.has(status))
+      return this.#absent(textOf(error), signal);
     if (code === 'KUBE_UNSUPPORTED') {
       client.canWatchList = false;
       return;
@@ -216,6 +226,19 @@ export class Reflector {
     return clock.sleep(pauseMs, signal);
   }
 
+  /** Takes it as an empty list that the server does not have the kind, and waits before it is asked again. */
+  async #absent(reason: string, signal: AbortSignal): Promise<void> {
+    const { clock, resource, log, staleness } = this.#options;
+    if (!this.#isAbsent) log.info(`the API server gives no ${resource.title}: ${reason}; there are none, then`);
+    this.#isAbsent = true;
+    await this.#known.relist().finish();
+    this.#synced();
+    staleness.opened();
+    this.#prove();
+    await clock.sleep(ABSENT_MS, signal);
+    staleness.ended();
+  }
+
   #emit(change: Change): void {
     try {
       this.#options.change(change);
@@ -234,5 +257,8 @@ const isOfAllKinds = (error: unknown): boolean =>
 const COMMON_CODES: ReadonlySet<string> = new Set(['KUBE_UNREACHABLE', 'KUBE_CONFIG']);
 const COMMON_STATUSES: ReadonlySet<number> = new Set([401, 429]);
 
+/** 403: the roles of an older cluster do not know of the kind either, and are asked first. */
+const ABSENT_STATUSES: ReadonlySet<number> = new Set([403, 404]);
+
 /** For an error that is none of ours: tried again like any other. */
-const UNKNOWN = { code: 'KUBE_BROKEN_DATA', retryAfterMs: 0 } as const;
+const UNKNOWN = { code: 'KUBE_BROKEN_DATA', status: 0, retryAfterMs: 0 } as const;

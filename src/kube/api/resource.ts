@@ -1,7 +1,9 @@
 import { projectEndpointSlice } from '../objects/endpoint-slice.ts';
 import { projectNamespace } from '../objects/namespace.ts';
+import { projectNode } from '../objects/node.ts';
 import { projectPod } from '../objects/pod.ts';
 import { projectService } from '../objects/service.ts';
+import { projectServiceCidr } from '../objects/service-cidr.ts';
 import type { Kind, KubeObject, SourceFilter } from '../source.ts';
 
 /** One kind as the API serves it. */
@@ -12,6 +14,8 @@ export interface Resource {
   readonly path: string;
   /** Selectors, ready to be put into a query. */
   readonly selectors: Readonly<Record<string, string>>;
+  /** A server may be without the kind, or keep it to itself: that counts as an empty list. */
+  readonly isOptional?: true;
   /** The object cut down; null where it has no name. */
   readonly project: (raw: unknown) => KubeObject | null;
 }
@@ -30,14 +34,16 @@ export const watchedResources = (filter: SourceFilter): readonly Resource[] => {
       selectors: labels,
       project: projectService,
     },
-    {
+  ];
+  if (filter.hasNamespaces !== false) {
+    resources.push({
       kind: 'Namespace',
       title: 'Namespaces',
       path: '/api/v1/namespaces',
       selectors: filter.namespaceLabelSelector === '' ? {} : { labelSelector: filter.namespaceLabelSelector },
       project: projectNamespace,
-    },
-  ];
+    });
+  }
   if (filter.hasEndpointSlices) {
     resources.push({
       kind: 'EndpointSlice',
@@ -56,8 +62,28 @@ export const watchedResources = (filter: SourceFilter): readonly Resource[] => {
       project: projectPod,
     });
   }
+  if (filter.nodes !== undefined) resources.push(nodes(filter.nodes));
+  if (filter.hasServiceCidrs === true) {
+    resources.push({
+      kind: 'ServiceCIDR',
+      title: 'ServiceCIDRs',
+      // Since Kubernetes 1.33.
+      path: '/apis/networking.k8s.io/v1/servicecidrs',
+      selectors: {},
+      isOptional: true,
+      project: projectServiceCidr,
+    });
+  }
   return resources;
 };
+
+const nodes = (which: 'all' | { readonly name: string }): Resource => ({
+  kind: 'Node',
+  title: which === 'all' ? 'Nodes' : `Node ${which.name}`,
+  path: '/api/v1/nodes',
+  selectors: which === 'all' ? {} : { fieldSelector: `metadata.name=${which.name}` },
+  project: projectNode,
+});
 
 /** Path and query of a request for a resource. */
 export const pathOf = (resource: Resource, query: Readonly<Record<string, string>>): string =>

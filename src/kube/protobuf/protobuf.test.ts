@@ -164,3 +164,22 @@ describe('a stream of frames', () => {
     );
   });
 });
+
+describe('a list of ServiceCIDRs', () => {
+  // Written by k8s.io/api 0.36.3: two ranges, a uid, and a condition in the status.
+  const LIST =
+    'CgcKABIBORoAElkKHAoKa3ViZXJuZXRlcxIAGgAiACoBdTIBNzgAQgASIAoMMTAuOTYuMC4wLzEyChBmZDAwOjEwOjk2OjovMTEyGhcKFQoFUmVhZHkSBFRydWUYACIAKgAyAA==';
+
+  it('is read as its JSON would be', () => {
+    const items: unknown[] = [];
+    const splitter = new ProtobufListSplitter(KIND_SCHEMAS.ServiceCIDR, (item) => items.push(item));
+    splitter.push(envelope('ServiceCIDRList', Buffer.from(LIST, 'base64')));
+    expect(splitter.finish().metadata).toMatchObject({ resourceVersion: '9' });
+    expect(items).toEqual([
+      {
+        metadata: { name: 'kubernetes', namespace: '', resourceVersion: '7' },
+        spec: { cidrs: ['10.96.0.0/12', 'fd00:10:96::/112'] },
+      },
+    ]);
+  });
+});

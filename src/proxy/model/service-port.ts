@@ -68,5 +68,5 @@ export interface ServicePort {
   readonly localReadyCount: number;
 }
 
-/** All of one family by `key`. */
+/** All of one family by `key`; the order of the Map says nothing. */
 export type ServicePorts = ReadonlyMap<string, ServicePort>;

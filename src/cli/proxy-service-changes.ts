@@ -1,3 +1,4 @@
+import { addressAndPort } from '#proxy/model/address.ts';
 import type { Endpoint, Outcome, ServicePort, ServicePorts } from '#proxy/model/service-port.ts';
 
 /** What is different about one Service port, one line each. */
@@ -35,9 +36,9 @@ const changeOf = (
 const partsOf = (service: ServicePort): string[] => {
   const { clusterIP, port, externalIPs, loadBalancerIPs, nodePort, healthCheckNodePort, sourceRanges } = service;
   return [
-    `cluster IP ${placeOf(clusterIP, port)}`,
-    ...externalIPs.map((address) => `external IP ${placeOf(address, port)}`),
-    ...loadBalancerIPs.map((address) => `load balancer ${placeOf(address, port)}`),
+    `cluster IP ${addressAndPort(clusterIP, port)}`,
+    ...externalIPs.map((address) => `external IP ${addressAndPort(address, port)}`),
+    ...loadBalancerIPs.map((address) => `load balancer ${addressAndPort(address, port)}`),
     ...(nodePort === 0 ? [] : [`node port ${nodePort}`]),
     ...(healthCheckNodePort === 0 ? [] : [`health check node port ${healthCheckNodePort}`]),
     ...sourceRanges.map((range) => `source range ${range}`),
@@ -47,7 +48,9 @@ const partsOf = (service: ServicePort): string[] => {
 };
 
 const endpointsOf = (endpoints: readonly Endpoint[], title: string): string[] =>
-  endpoints.map(({ address, port, isLocal }) => `${title} ${placeOf(address, port)}${isLocal ? ' on this node' : ''}`);
+  endpoints.map(
+    ({ address, port, isLocal }) => `${title} ${addressAndPort(address, port)}${isLocal ? ' on this node' : ''}`,
+  );
 
 /** What a Service port has exactly one of, as `~ title: before -> after`. */
 const settingChanges = (before: ServicePort, after: ServicePort): string[] =>
@@ -72,7 +75,3 @@ const SETTINGS: readonly (readonly [title: string, textOf: (service: ServicePort
 
 const hasExternalEntry = ({ externalIPs, loadBalancerIPs, nodePort }: ServicePort): boolean =>
   externalIPs.length > 0 || loadBalancerIPs.length > 0 || nodePort > 0;
-
-/** `10.0.0.1:80`, `[fd00::1]:80`. */
-export const placeOf = (address: string, port: number): string =>
-  address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;

@@ -7,7 +7,12 @@ const address = (text: string, port: number | null = null, protocol: string | nu
   port,
   protocol,
 });
-const service = (namespace: string | null, name: string, port: string | null = null, protocol: string | null = null) => ({
+const service = (
+  namespace: string | null,
+  name: string,
+  port: string | null = null,
+  protocol: string | null = null,
+) => ({
   kind: 'service',
   namespace,
   name,

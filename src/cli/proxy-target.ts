@@ -1,4 +1,5 @@
-import ipaddr from 'ipaddr.js';
+import { isIP } from 'node:net';
+import { canonicalAddress } from '#proxy/model/address.ts';
 
 export type Protocol = 'tcp' | 'udp' | 'sctp';
 
@@ -33,11 +34,10 @@ export const readTarget = (text: string): Target | string => {
   return readAddress(place, protocol) ?? readService(place, protocol, text);
 };
 
-/** An address in canonical form, or null. Leading zeros, which some read as octal, are none. */
+/** An address in canonical form, or null. Leading zeros, which some read as octal, are a mistake here. */
 export const readIp = (text: string): string | null => {
-  const isFourParts = ipaddr.IPv4.isValidFourPartDecimal(text);
-  if (!isFourParts && !(text.includes(':') && ipaddr.IPv6.isValid(text))) return null;
-  return ipaddr.process(text).toString();
+  if (isIP(text) === 0) return null;
+  return canonicalAddress(text, 'IPv4') ?? canonicalAddress(text, 'IPv6');
 };
 
 /** A protocol stands behind a port, or behind an address: `NAMESPACE/SERVICE` has neither in front of its stroke. */

@@ -1,0 +1,130 @@
+import { suggestion } from '#corefile/suggest.ts';
+import { COMMON_FLAGS, type CommandFlag, FIELDS } from '#proxy/config/fields.ts';
+import { readSettings } from '#proxy/config/read-settings.ts';
+import type { ProxySettings } from '#proxy/config/settings.ts';
+import { commandFlagsText, settingFlagsText } from '#proxy/config/usage.ts';
+import type { IpFamily } from '#proxy/rule-options.ts';
+import type { CliIo } from './io.ts';
+import type { ClusterPlace } from './proxy-cluster.ts';
+import { ProxyFault } from './proxy-fault.ts';
+
+/** What a tool of the Service proxy is asked for. */
+export interface ProxyArguments {
+  readonly settings: ProxySettings;
+  /** null where neither manifests nor a kubeconfig is named. */
+  readonly place: ClusterPlace | null;
+  /** null where it is left to the tool. */
+  readonly family: IpFamily | null;
+  readonly positionals: readonly string[];
+  /** Flags of the command itself. */
+  isOn(flag: string): boolean;
+  /** The last value; '' where there is none. */
+  text(flag: string): string;
+  texts(flag: string): readonly string[];
+}
+
+/** A tool's help: what it does, its own flags, and what all tools take. */
+export interface ToolUsage {
+  readonly name: string;
+  /** First line and description. */
+  readonly text: string;
+  readonly flags: readonly CommandFlag[];
+  /** At least one and at most two numbers of positional arguments, with what to say where there is another number of them. */
+  readonly positionals: readonly [least: number, most: number, what: string];
+}
+
+const TOOL_FLAGS: readonly CommandFlag[] = [
+  { name: 'node', type: 'text', value: 'NAME', help: 'node whose rules they are; also --hostname-override' },
+  {
+    name: 'mode',
+    type: 'text',
+    value: 'MODE',
+    help: 'nftables, iptables or ipvs; also --proxy-mode (default nftables)',
+  },
+];
+const HELP: CommandFlag = { name: 'help', short: 'h', type: 'boolean', help: 'print this' };
+/** Of the program, kube-proxy's name for what a tool calls shorter. */
+const ALIASES: readonly (readonly [short: string, long: string])[] = [
+  ['mode', 'proxy-mode'],
+  ['node', 'hostname-override'],
+];
+const FAMILIES: Readonly<Record<string, IpFamily>> = { ipv4: 'IPv4', ipv6: 'IPv6' };
+/** kube-proxy's flags that rules depend on, or that say where the cluster is. */
+const RULE_FLAGS = new Set([
+  'cluster-cidr',
+  'conntrack-tcp-be-liberal',
+  'detect-local-mode',
+  'iptables-localhost-nodeports',
+  'iptables-masquerade-bit',
+  'ipvs-scheduler',
+  'kubeconfig',
+  'masquerade-all',
+  'nodeport-addresses',
+  'pod-bridge-interface',
+  'pod-interface-name-prefix',
+]);
+
+/** Reads a tool's command line. Gives null once it has printed the help that was asked for. Throws ProxyFault with all that is wrong. */
+export const readArguments = (args: readonly string[], usage: ToolUsage, io: CliIo): ProxyArguments | null => {
+  const own = [...usage.flags, HELP];
+  const { settings, flags, faults, warnings } = readSettings(args.map(kubeProxyName), own);
+  if (flags.command.get('help')?.at(-1) === 'true') {
+    io.stdout(usageText(usage));
+    return null;
+  }
+  const { command, positionals } = flags;
+  const texts = (flag: string): readonly string[] => command.get(flag) ?? [];
+  const text = (flag: string): string => texts(flag).at(-1) ?? '';
+  const [least, most, what] = usage.positionals;
+  const wrong = faults.map((fault) => withSuggestion(fault, own));
+  if (positionals.length < least || positionals.length > most) wrong.push(what);
+  const family = text('ip-family') === '' ? null : (FAMILIES[text('ip-family').toLowerCase()] ?? 'unknown');
+  if (family === 'unknown') wrong.push(`--ip-family: "${text('ip-family')}" is neither ipv4 nor ipv6`);
+  const directories = texts('manifests');
+  if (directories.length > 0 && settings.kubeconfig !== '' && command.has('manifests'))
+    wrong.push('--manifests and --kubeconfig are two clusters: give one of them');
+  if (wrong.length > 0) throw new ProxyFault(wrong);
+  for (const warning of warnings) io.stderr(`# ${warning}\n`);
+  return {
+    settings,
+    place: placeOf(directories, settings),
+    family: family as IpFamily | null,
+    positionals,
+    isOn: (flag) => text(flag) === 'true',
+    text,
+    texts,
+  };
+};
+
+const placeOf = (directories: readonly string[], { kubeconfig }: ProxySettings): ClusterPlace | null => {
+  if (directories.length > 0) return { kind: 'manifests', directories };
+  return kubeconfig === '' ? null : { kind: 'kubeconfig', file: kubeconfig };
+};
+
+const kubeProxyName = (arg: string): string => {
+  const [, dashes = '', name, rest = ''] = /^(--?)([a-z-]+)(=.*)?$/s.exec(arg) ?? [];
+  const alias = ALIASES.find(([short]) => short === name);
+  return alias === undefined ? arg : `${dashes}${alias[1]}${rest}`;
+};
+
+/** A flag that is not there may be one that was misspelled. */
+const withSuggestion = (fault: string, own: readonly CommandFlag[]): string => {
+  const [, written] = /^--(\S+): there is no such flag$/.exec(fault) ?? [];
+  if (written === undefined) return fault;
+  const known = [
+    ...FIELDS.flatMap(({ flag }) => flag ?? []),
+    ...[...COMMON_FLAGS, ...TOOL_FLAGS, ...own].map(({ name }) => name),
+  ];
+  const hint = suggestion(written, known);
+  return hint === undefined ? fault : `${fault}; ${hint.replace('"', '"--')}`;
+};
+
+const usageText = ({ text, flags }: ToolUsage): string => {
+  const lines = settingFlagsText().split('\n');
+  const ofRules = lines.filter((line) => RULE_FLAGS.has(/^ +(?:-\w, )?--([a-z-]+)/.exec(line)?.[1] ?? ''));
+  return `${text}
+${commandFlagsText([...COMMON_FLAGS.filter(({ name }) => name === 'manifests'), ...TOOL_FLAGS, ...flags])}
+kube-proxy's flags for rules (all others are taken, too):
+${ofRules.join('\n')}
+`;
+};

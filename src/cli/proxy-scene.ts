@@ -1,0 +1,83 @@
+import type { KubeObject } from '#kube/source.ts';
+import type { Machine } from '#netfilter/packet.ts';
+import { ruleOptions, USUAL_PROBES } from '#proxy/config/rule-options.ts';
+import type { ProxySettings } from '#proxy/config/settings.ts';
+import { canonicalAddress } from '#proxy/model/address.ts';
+import { ClusterModel } from '#proxy/model/cluster-model.ts';
+import type { ServicePorts } from '#proxy/model/service-port.ts';
+import type { IpFamily, RuleOptions } from '#proxy/rule-options.ts';
+import type { CliIo } from './io.ts';
+import type { ProxyArguments } from './proxy-arguments.ts';
+import { type ClusterPlace, readCluster } from './proxy-cluster.ts';
+import { ProxyFault } from './proxy-fault.ts';
+import { chooseNode, type NodeChoice } from './proxy-node.ts';
+
+/** A cluster as a node's rules are made from it. */
+export interface Scene extends NodeChoice {
+  readonly settings: ProxySettings;
+  /** Where it was read from, for messages. */
+  readonly title: string;
+  readonly objects: readonly KubeObject[];
+  readonly model: ClusterModel;
+  readonly families: Readonly<Record<IpFamily, FamilyScene>>;
+  readonly machine: Machine;
+  /** 1 where manifests have faults, which have been printed; else 0. */
+  readonly exitCode: 0 | 1;
+}
+
+export interface FamilyScene {
+  readonly services: ServicePorts;
+  readonly options: RuleOptions;
+}
+
+export const FAMILIES: readonly IpFamily[] = ['IPv4', 'IPv6'];
+
+/** Reads the cluster that a command line names. Notes and faults of manifests go to standard error. Rejects with ProxyFault. */
+export const readScene = async ({ settings, place }: ProxyArguments, io: CliIo): Promise<Scene> => {
+  if (place === null) throw new ProxyFault(['where is the cluster? Give --manifests DIR or --kubeconfig FILE']);
+  return readSceneOf(place, settings, io);
+};
+
+/** Likewise, of a place. */
+export const readSceneOf = async (place: ClusterPlace, settings: ProxySettings, io: CliIo): Promise<Scene> => {
+  const reading = await readCluster(place);
+  for (const fault of reading.faults) io.stderr(`${fault}\n`);
+  const chosen = chooseNode(reading, settings.hostnameOverride);
+  if (chosen.note !== '') io.stderr(`# ${chosen.note}\n`);
+  const model = modelOf(reading.objects, chosen.name);
+  const localAddresses = addressesOf(chosen);
+  const familyScene = (family: IpFamily): FamilyScene => {
+    const { ports, conflicts, serviceCidrs } = model.take(family);
+    for (const conflict of conflicts) io.stderr(`# ${conflict}\n`);
+    const { node } = chosen;
+    const surroundings = { family, node, localAddresses, serviceCidrs, probes: USUAL_PROBES };
+    return { services: inOrder(ports), options: ruleOptions(settings, surroundings) };
+  };
+  return {
+    ...chosen,
+    settings,
+    title: reading.title,
+    objects: reading.objects,
+    model,
+    families: { IPv4: familyScene('IPv4'), IPv6: familyScene('IPv6') },
+    machine: { localAddresses },
+    exitCode: reading.faults.length === 0 ? 0 : 1,
+  };
+};
+
+const modelOf = (objects: readonly KubeObject[], nodeName: string): ClusterModel => {
+  const model = new ClusterModel({ nodeName });
+  for (const object of objects) model.apply({ type: 'set', object });
+  return model;
+};
+
+/** Text must not depend on the order in which a cluster was read. */
+const inOrder = (ports: ServicePorts): ServicePorts => new Map([...ports].sort(([a], [b]) => (a < b ? -1 : 1)));
+
+/** What the Node object says, and loopback, as no interface of the node can be asked. */
+const addressesOf = ({ node }: NodeChoice): ReadonlySet<string> => {
+  const addresses = (node?.addresses ?? []).flatMap(
+    ({ address }) => canonicalAddress(address, 'IPv4') ?? canonicalAddress(address, 'IPv6') ?? [],
+  );
+  return new Set([...addresses, '127.0.0.1', '::1']);
+};

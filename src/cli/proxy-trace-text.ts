@@ -1,0 +1,120 @@
+import type { Delivery, Machine, Packet, Trace } from '#netfilter/packet.ts';
+import { addressAndPort, holds } from '#proxy/model/address.ts';
+import type { ServicePort, ServicePorts } from '#proxy/model/service-port.ts';
+import type { ProxyMode } from '#proxy/rule-backend.ts';
+import type { RuleOptions } from '#proxy/rule-options.ts';
+import { addressEntry, type Entry, entriesAtAddress, nodePortEntry } from './proxy-entry.ts';
+import { portText } from './proxy-service-ports.ts';
+
+/** Where a packet was walked. */
+export interface TracePlace {
+  readonly name: string;
+  readonly mode: ProxyMode;
+  readonly services: ServicePorts;
+  readonly options: RuleOptions;
+  readonly machine: Machine;
+}
+
+/** A packet's way for people: who sends what, the rules that it meets, what becomes of it and why. */
+export const traceText = (packet: Packet, { fate, steps }: Trace, place: TracePlace): string => {
+  const { from, to, port, protocol, inInterface } = packet;
+  const by = inInterface === undefined ? '' : `, in by ${inInterface}`;
+  const entry = entryOf(packet, place);
+  return [
+    `${protocol} ${from} -> ${addressAndPort(to, port)}${by}, on node ${place.name} in ${place.mode} mode`,
+    ...(entry === undefined ? [] : [entryLine(entry)]),
+    '',
+    ...steps.map((step, index) => `${String(index + 1).padStart(4)}  ${step}`),
+    ...(steps.length === 0 ? [] : ['']),
+    ...fateLines(packet, fate, entry, place),
+    '',
+  ].join('\n');
+};
+
+const entryOf = (packet: Packet, { services, machine }: TracePlace): Entry | undefined =>
+  addressEntry(services, packet) ??
+  (machine.localAddresses.has(packet.to) ? nodePortEntry(services, packet) : undefined);
+
+const entryLine = ({ service, kind }: Entry): string => `This is the ${kind} of ${service.label}.`;
+
+const fateLines = (
+  packet: Packet,
+  fate: Trace['fate'],
+  entry: Entry | undefined,
+  place: TracePlace,
+): readonly string[] => {
+  switch (fate.kind) {
+    case 'delivered':
+      return deliveredLines(fate.to, packet, entry);
+    case 'rejected':
+      return [`Rejected: the client is told at once (connection refused). ${rejectReason(packet, entry, place)}`];
+    case 'dropped':
+      return [`Dropped: the client hears nothing and waits until it gives up. ${dropReason(packet, entry, place)}`];
+    case 'accepted':
+      return ['Accepted: what listens on the node itself gets it.'];
+    case 'untouched':
+      return [`Untouched: no Service rule changes its way. ${untouchedReason(packet, place)}`];
+  }
+};
+
+const deliveredLines = (to: readonly Delivery[], { from }: Packet, entry: Entry | undefined): string[] => {
+  const affinity = entry?.service.affinitySeconds ?? 0;
+  const width = Math.max(...to.map(({ address, port }) => addressAndPort(address, port).length));
+  return [
+    to.length === 1 ? 'Delivered to' : `Delivered to one of ${to.length}`,
+    ...to.map(({ address, port, chance, isMasqueraded }) => {
+      const seen = isMasqueraded ? 'sees an address of the node (masqueraded)' : `sees ${from}`;
+      const percent = `${(chance * 100).toFixed(1)} %`;
+      return `  ${percent.padStart(7)}  ${addressAndPort(address, port).padEnd(width)}  which ${seen}`;
+    }),
+    ...(affinity > 0 ? [`and for ${affinity} s the same client comes to the same one (session affinity).`] : []),
+  ];
+};
+
+const outcomeOf = ({ service, kind }: Entry): ServicePort['internal'] =>
+  kind === 'cluster IP' ? service.internal : service.external;
+
+const rejectReason = (packet: Packet, entry: Entry | undefined, { services }: TracePlace): string => {
+  if (entry !== undefined) return `${entry.service.label} has no endpoint that is ready anywhere.`;
+  return otherPorts(packet, services);
+};
+
+const dropReason = (packet: Packet, entry: Entry | undefined, { options, name }: TracePlace): string => {
+  if (entry === undefined) {
+    const range = options.serviceCidrs.find((cidr) => holds(cidr, packet.to));
+    return range === undefined ? '' : `${packet.to} is in ${range}, the range of cluster IPs, and no Service has it.`;
+  }
+  const { service, kind } = entry;
+  const { sourceRanges } = service;
+  if (kind === 'load balancer' && sourceRanges.length > 0 && !sourceRanges.some((range) => holds(range, packet.from)))
+    return `${packet.from} is in none of the source ranges of ${service.label}: ${sourceRanges.join(', ')}.`;
+  if (outcomeOf(entry) !== 'drop') return '';
+  const policy = kind === 'cluster IP' ? service.internalPolicy : service.externalPolicy;
+  const title = kind === 'cluster IP' ? 'internal' : 'external';
+  return policy === 'Local'
+    ? `${service.label} has endpoints, but none on ${name}, and its ${title} traffic policy is Local.`
+    : `${service.label} has endpoints, but its topologyKeys allow ${name} none of them.`;
+};
+
+const untouchedReason = (packet: Packet, { services, options, machine, name }: TracePlace): string => {
+  const others = otherPorts(packet, services);
+  if (others !== '') return others;
+  const nodePort = nodePortEntry(services, packet);
+  if (nodePort !== undefined) {
+    const { nodePortAddresses } = options;
+    const places = nodePortAddresses === 'all' ? 'every address of it' : nodePortAddresses.join(', ') || 'no address';
+    const is = machine.localAddresses.has(packet.to) ? 'is' : 'is not';
+    return `Node port ${packet.port} is ${nodePort.service.label}'s, but ${packet.to} ${is} an address of ${name}; node ports answer on ${places}.`;
+  }
+  return 'No Service has this address.';
+};
+
+/** Where the address is a Service's, and only port or protocol is not. */
+const otherPorts = ({ to, port, protocol }: Packet, services: ServicePorts): string => {
+  const entries = entriesAtAddress(services, to);
+  const [first] = entries;
+  if (first === undefined) return '';
+  const { namespace, name } = first.service;
+  const there = entries.map(({ service }) => portText(service)).join(', ');
+  return `${to} is the ${first.kind} of ${namespace}/${name}, which has no port ${port}/${protocol}; it has ${there}.`;
+};

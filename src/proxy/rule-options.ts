@@ -15,7 +15,7 @@ export interface RuleOptions {
   readonly masqueradeAll: boolean;
   /** One bit of the packet mark. */
   readonly masqueradeMark: number;
-  /** Node addresses that node ports answer on; `all` is every local one. */
+  /** Node addresses that node ports answer on; `all` is every local one. Loopback is not among them: the next field says it. */
   readonly nodePortAddresses: 'all' | readonly string[];
   /** Node ports answer on 127.0.0.1, too; IPv4 only. */
   readonly localhostNodePorts: boolean;

@@ -93,8 +93,7 @@ const ruleOptions = (config: RawConfig, mode: ProxyMode): RuleOptions => {
     localTraffic: localTraffic(config),
     masqueradeAll: config.masqueradeAll,
     masqueradeMark: Number(config.masqueradeMark),
-    nodePortAddresses: nodePortAddresses(config, mode),
-    localhostNodePorts: family === 'IPv4' && config.localhostNodePorts,
+    ...nodePorts(config, mode),
     conntrackTcpBeLiberal: config.conntrackTCPBeLiberal ?? false,
     serviceCidrs: config.serviceCIDRs.filter(isOfFamily),
     hasRandomFully: config.iptablesHasRandomFully ?? true,
@@ -118,15 +117,24 @@ const localTraffic = ({ detectLocalMode, clusterCIDR, podInterface = '' }: RawCo
   }
 };
 
-const nodePortAddresses = (config: RawConfig, mode: ProxyMode): 'all' | readonly string[] => {
+/** kube-proxy's iptables mode serves loopback where the addresses that were asked for take it in; nftables wherever it is told to. */
+const nodePorts = (
+  config: RawConfig,
+  mode: ProxyMode,
+): Pick<RuleOptions, 'nodePortAddresses' | 'localhostNodePorts'> => {
   const isOfFamily = (text: string): boolean => text.includes(':') === (config.ipFamily === 'IPv6');
-  const own = [...config.nodeIPs, '127.0.0.1', '::1'].filter(isOfFamily);
+  const localhostNodePorts = config.ipFamily === 'IPv4' && config.localhostNodePorts;
   const asked = config.nodePortAddresses ?? (mode === 'nftables' ? ['primary'] : []);
-  if (asked.length === 0) return 'all';
-  if (asked.includes('primary')) return own.filter((address) => address === config.nodeIP);
-  const ranges = asked.filter(isOfFamily).map((range) => ipaddr.parseCIDR(range));
-  if (ranges.some(([, bits]) => bits === 0)) return 'all';
-  return own.filter((address) => ranges.some((range) => ipaddr.parse(address).match(range)));
+  if (asked.length === 0) return { nodePortAddresses: 'all', localhostNodePorts };
+  const ranges = asked.filter((text) => text !== 'primary' && isOfFamily(text)).map((range) => ipaddr.parseCIDR(range));
+  if (ranges.some(([, bits]) => bits === 0)) return { nodePortAddresses: 'all', localhostNodePorts };
+  const isAsked = (address: string): boolean =>
+    (asked.includes('primary') && address === config.nodeIP) ||
+    ranges.some((range) => ipaddr.parse(address).match(range));
+  return {
+    nodePortAddresses: config.nodeIPs.filter(isOfFamily).filter(isAsked),
+    localhostNodePorts: localhostNodePorts && (mode === 'nftables' || isAsked('127.0.0.1')),
+  };
 };
 
 const packetFlow = (flow: RawFlow): PacketFlow => ({

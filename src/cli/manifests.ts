@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { dump } from 'js-yaml';
 import { addressRange } from '#kube/manifests/address-range.ts';
-import { type CompleteCluster, SERVICE_CIDRS } from '#kube/manifests/complete.ts';
+import type { CompleteCluster } from '#kube/manifests/complete.ts';
 import { formatFault } from '#kube/manifests/fault.ts';
 import { loadCluster } from '#kube/manifests/load.ts';
 import type { CliIo } from './io.ts';
@@ -31,14 +31,22 @@ export const runManifests = async (args: string[], io: CliIo): Promise<number> =
 };
 
 /** Every object as one YAML document, Namespaces first, so that kubectl can apply them in order. */
-export const formatCluster = ({ namespaces, services, endpointSlices, pods }: CompleteCluster): string =>
-  [...namespaces, ...services, ...endpointSlices, ...pods]
+export const formatCluster = (cluster: CompleteCluster): string =>
+  [
+    ...cluster.namespaces,
+    ...cluster.serviceCidrs,
+    ...cluster.nodes,
+    ...cluster.services,
+    ...cluster.endpointSlices,
+    ...cluster.pods,
+  ]
     .map((object) => `---\n${dump(object, { lineWidth: -1 })}`)
     .join('');
 
 interface ManifestsOptions {
   readonly directories: readonly string[];
-  readonly serviceCidrs: readonly string[];
+  /** undefined where none are given. */
+  readonly serviceCidrs: readonly string[] | undefined;
   readonly isHelp: boolean;
 }
 
@@ -49,8 +57,8 @@ const readArguments = (args: string[]): ManifestsOptions | { readonly error: str
       allowPositionals: true,
       options: { 'service-cidr': { type: 'string', multiple: true }, help: { type: 'boolean', short: 'h' } },
     });
-    const serviceCidrs = values['service-cidr'] ?? SERVICE_CIDRS;
-    const wrong = serviceCidrs.find((cidr) => addressRange(cidr) === null);
+    const serviceCidrs = values['service-cidr'];
+    const wrong = serviceCidrs?.find((cidr) => addressRange(cidr) === null);
     if (wrong !== undefined)
       return { error: `--service-cidr ${wrong} is not a range of addresses such as 10.96.0.0/12` };
     const isHelp = values.help === true;

@@ -5,7 +5,7 @@ import type { ProxySettings } from '#proxy/config/settings.ts';
 import { commandFlagsText, settingFlagsText } from '#proxy/config/usage.ts';
 import type { IpFamily } from '#proxy/rule-options.ts';
 import type { CliIo } from './io.ts';
-import type { ClusterPlace } from './proxy-cluster.ts';
+import { type ClusterPlace, missingDirectories } from './proxy-cluster.ts';
 import { ProxyFault } from './proxy-fault.ts';
 
 /** What a tool of the Service proxy is asked for. */
@@ -33,6 +33,10 @@ export interface ToolUsage {
   readonly positionals: readonly [least: number, most: number, what: string];
 }
 
+const PLACE_FLAGS: readonly CommandFlag[] = [
+  { name: 'manifests', type: 'texts', value: 'DIR', help: 'the cluster is this directory of YAML; repeatable' },
+  { name: 'kubeconfig', type: 'text', value: 'FILE', help: 'or the one of this kubeconfig: it is listed once' },
+];
 const TOOL_FLAGS: readonly CommandFlag[] = [
   { name: 'node', type: 'text', value: 'NAME', help: 'node whose rules they are; also --hostname-override' },
   {
@@ -49,7 +53,7 @@ const ALIASES: readonly (readonly [short: string, long: string])[] = [
   ['node', 'hostname-override'],
 ];
 const FAMILIES: Readonly<Record<string, IpFamily>> = { ipv4: 'IPv4', ipv6: 'IPv6' };
-/** kube-proxy's flags that rules depend on, or that say where the cluster is. */
+/** kube-proxy's flags that rules depend on. */
 const RULE_FLAGS = new Set([
   'cluster-cidr',
   'conntrack-tcp-be-liberal',
@@ -57,7 +61,6 @@ const RULE_FLAGS = new Set([
   'iptables-localhost-nodeports',
   'iptables-masquerade-bit',
   'ipvs-scheduler',
-  'kubeconfig',
   'masquerade-all',
   'nodeport-addresses',
   'pod-bridge-interface',
@@ -76,11 +79,12 @@ export const readArguments = (args: readonly string[], usage: ToolUsage, io: Cli
   const texts = (flag: string): readonly string[] => command.get(flag) ?? [];
   const text = (flag: string): string => texts(flag).at(-1) ?? '';
   const [least, most, what] = usage.positionals;
-  const wrong = faults.map((fault) => withSuggestion(fault, own));
+  const wrong = faults.map((fault) => withSuggestion(asWritten(fault, args), own));
   if (positionals.length < least || positionals.length > most) wrong.push(what);
   const family = text('ip-family') === '' ? null : (FAMILIES[text('ip-family').toLowerCase()] ?? 'unknown');
   if (family === 'unknown') wrong.push(`--ip-family: "${text('ip-family')}" is neither ipv4 nor ipv6`);
   const directories = texts('manifests');
+  wrong.push(...missingDirectories([...directories, ...texts('to-manifests')]));
   if (directories.length > 0 && settings.kubeconfig !== '' && command.has('manifests'))
     wrong.push('--manifests and --kubeconfig are two clusters: give one of them');
   if (wrong.length > 0) throw new ProxyFault(wrong);
@@ -107,6 +111,13 @@ const kubeProxyName = (arg: string): string => {
   return alias === undefined ? arg : `${dashes}${alias[1]}${rest}`;
 };
 
+/** Faults name a flag as it was given. */
+const asWritten = (fault: string, args: readonly string[]): string => {
+  const alias = ALIASES.find(([, long]) => fault.startsWith(`--${long}:`));
+  if (alias === undefined || !args.some((arg) => new RegExp(`^--?${alias[0]}(=|$)`).test(arg))) return fault;
+  return `--${alias[0]}${fault.slice(alias[1].length + 2)}`;
+};
+
 /** A flag that is not there may be one that was misspelled. */
 const withSuggestion = (fault: string, own: readonly CommandFlag[]): string => {
   const [, written] = /^--(\S+): there is no such flag$/.exec(fault) ?? [];
@@ -123,8 +134,8 @@ const usageText = ({ text, flags }: ToolUsage): string => {
   const lines = settingFlagsText().split('\n');
   const ofRules = lines.filter((line) => RULE_FLAGS.has(/^ +(?:-\w, )?--([a-z-]+)/.exec(line)?.[1] ?? ''));
   return `${text}
-${commandFlagsText([...COMMON_FLAGS.filter(({ name }) => name === 'manifests'), ...TOOL_FLAGS, ...flags])}
-kube-proxy's flags for rules (all others are taken, too):
+${commandFlagsText([...PLACE_FLAGS, ...TOOL_FLAGS, ...flags])}
+kube-proxy's flags for rules (its others are taken, too, and its file by --config FILE):
 ${ofRules.join('\n')}
 `;
 };

@@ -37,9 +37,15 @@ const FILTER: SourceFilter = {
 export const readCluster = (place: ClusterPlace, timeoutMs = 30_000): Promise<ClusterReading> =>
   place.kind === 'manifests' ? readManifests(place.directories) : readApi(place.file, timeoutMs);
 
+/** A fault for each path that is no directory. */
+export const missingDirectories = (paths: readonly string[]): string[] =>
+  paths
+    .filter((path) => !statSync(path, { throwIfNoEntry: false })?.isDirectory())
+    .map((path) => `${path} is not a directory`);
+
 const readManifests = async (directories: readonly string[]): Promise<ClusterReading> => {
-  const missing = directories.filter((directory) => !statSync(directory, { throwIfNoEntry: false })?.isDirectory());
-  if (missing.length > 0) throw new ProxyFault(missing.map((directory) => `${directory} is not a directory`));
+  const missing = missingDirectories(directories);
+  if (missing.length > 0) throw new ProxyFault(missing);
   const { log, lines } = keptLog();
   const source = new ManifestSource({ directories, filter: FILTER, log });
   const { objects } = collect(source);

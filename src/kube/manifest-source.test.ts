@@ -245,6 +245,21 @@ describe('ManifestSource', () => {
     expect([...few.objects.keys()].filter((key) => /^(Pod|Endpoint)/.test(key))).toEqual([]);
   });
 
+  it('gives the Nodes and ServiceCIDRs that are asked for, whatever the selectors say, and no Namespaces where they are not', () => {
+    const node = (name: string): string => `---\napiVersion: v1\nkind: Node\nmetadata: {name: ${name}}\n`;
+    const cidr =
+      '---\napiVersion: networking.k8s.io/v1\nkind: ServiceCIDR\nmetadata: {name: kubernetes}\nspec: {cidrs: [10.43.0.0/16]}\n';
+    write('a.yaml', `${service('a', '10.43.0.1')}${node('n1')}${node('n2')}${cidr}`);
+    const filter = { ...ALL, hasNamespaces: false, labelSelector: 'tier=x', hasServiceCidrs: true };
+    const all = run({ filter: { ...filter, nodes: 'all' } });
+    expect(all.synced).toEqual(['ServiceCIDR', 'Node', 'Service', 'EndpointSlice', 'Pod']);
+    expect([...all.objects.keys()]).toEqual(['ServiceCIDR /kubernetes', 'Node /n1', 'Node /n2']);
+    expect(all.objects.get('ServiceCIDR /kubernetes')).toMatchObject({ cidrs: ['10.43.0.0/16'] });
+    const one = run({ filter: { ...filter, nodes: { name: 'n2' }, hasServiceCidrs: false } });
+    expect([...one.objects.keys()]).toEqual(['Node /n2']);
+    expect([...run().objects.keys()]).toEqual(['Namespace /default', 'Namespace /kube-system', 'Service default/a']);
+  });
+
   it('leaves out Pods that have ended', () => {
     write(
       'a.yaml',

@@ -1,6 +1,6 @@
 import type { Log } from '#log/log.ts';
 import { type LabelSelector, matchesLabels, parseLabelSelector } from './label-selector.ts';
-import { type CompleteCluster, completeCluster, SERVICE_CIDRS } from './manifests/complete.ts';
+import { type CompleteCluster, completeCluster } from './manifests/complete.ts';
 import type { DirectorySnapshot } from './manifests/directory-snapshot.ts';
 import { DirectoryWatcher, type Watch } from './manifests/directory-watcher.ts';
 import { formatFault, type ManifestFault } from './manifests/fault.ts';
@@ -9,15 +9,17 @@ import { projectEndpointSlice } from './objects/endpoint-slice.ts';
 import { asObject, asText, type RawObject } from './objects/json.ts';
 import { projectLabels } from './objects/meta.ts';
 import { projectNamespace } from './objects/namespace.ts';
+import { projectNode } from './objects/node.ts';
 import { projectPod } from './objects/pod.ts';
 import { projectService } from './objects/service.ts';
+import { projectServiceCidr } from './objects/service-cidr.ts';
 import type { Change, ClusterSource, Kind, KubeObject, SourceEvents, SourceFilter } from './source.ts';
 
 export interface ManifestSourceOptions {
   readonly directories: readonly string[];
   readonly filter: SourceFilter;
   readonly log: Log;
-  /** Where ClusterIPs are allotted from; kubeadm's range, and one for IPv6, unless given. */
+  /** Where ClusterIPs are allotted from; unless given, the ServiceCIDRs among the manifests, else kubeadm's range and one for IPv6. */
   readonly serviceCidrs?: readonly string[];
   /** Other than `node:fs` in tests. */
   readonly watch?: Watch;
@@ -66,9 +68,11 @@ export class ManifestSource implements ClusterSource {
   }
 
   #kinds(): Kind[] {
-    const { hasEndpointSlices, hasPods } = this.#options.filter;
+    const { hasNamespaces = true, hasEndpointSlices, hasPods, nodes, hasServiceCidrs } = this.#options.filter;
     return [
-      'Namespace',
+      ...(hasNamespaces ? (['Namespace'] as const) : []),
+      ...(hasServiceCidrs ? (['ServiceCIDR'] as const) : []),
+      ...(nodes === undefined ? [] : (['Node'] as const)),
       'Service',
       ...(hasEndpointSlices ? (['EndpointSlice'] as const) : []),
       ...(hasPods ? (['Pod'] as const) : []),
@@ -77,7 +81,7 @@ export class ManifestSource implements ClusterSource {
 
   #apply(snapshots: readonly DirectorySnapshot[], events: SourceEvents): void {
     const { objects, namespaces, faults } = this.#reader.read(snapshots);
-    const cluster = completeCluster(objects, namespaces, this.#options.serviceCidrs ?? SERVICE_CIDRS);
+    const cluster = completeCluster(objects, namespaces, this.#options.serviceCidrs);
     this.#report([...faults, ...cluster.faults]);
     const changes = this.#difference(this.#select(cluster));
     for (const change of changes) events.change(change);
@@ -93,11 +97,15 @@ export class ManifestSource implements ClusterSource {
   }
 
   /** What an API server would have listed for the filter. */
-  #select({ namespaces, services, endpointSlices, pods }: CompleteCluster): KubeObject[] {
-    const { hasEndpointSlices, hasPods } = this.#options.filter;
+  #select({ namespaces, services, endpointSlices, pods, nodes, serviceCidrs }: CompleteCluster): KubeObject[] {
+    const { filter } = this.#options;
+    const { hasNamespaces = true, hasEndpointSlices, hasPods } = filter;
     const isWanted = (raw: RawObject): boolean => matchesLabels(this.#objectSelector, labelsOf(raw));
+    const isNamed = (raw: RawObject): boolean => matchesLabels(this.#namespaceSelector, labelsOf(raw));
     return [
-      ...namespaces.filter((raw) => matchesLabels(this.#namespaceSelector, labelsOf(raw))).map(projectNamespace),
+      ...(hasNamespaces ? namespaces.filter(isNamed).map(projectNamespace) : []),
+      ...(filter.hasServiceCidrs ? serviceCidrs.map(projectServiceCidr) : []),
+      ...nodes.filter((node) => isNodeWanted(node, filter.nodes)).map(projectNode),
       ...services.filter(isWanted).map(projectService),
       ...(hasEndpointSlices ? endpointSlices.filter(isWanted).map(projectEndpointSlice) : []),
       ...(hasPods ? pods.filter((pod) => isWanted(pod) && !hasEnded(pod)).map(projectPod) : []),
@@ -139,6 +147,9 @@ const selectorOf = (text: string): LabelSelector => {
 };
 
 const labelsOf = (raw: RawObject): Readonly<Record<string, string>> => projectLabels(asObject(raw.metadata).labels);
+
+const isNodeWanted = (node: RawObject, which: SourceFilter['nodes']): boolean =>
+  which !== undefined && (which === 'all' || asObject(node.metadata).name === which.name);
 
 /** CoreDNS asks the server for Pods that are not in one of these phases. */
 const ENDED = new Set(['Succeeded', 'Failed', 'Unknown']);

@@ -1,5 +1,6 @@
 import { asList, asObject, asText, type RawObject } from '../objects/json.ts';
-import { type AddressRange, allotAddress, canonicalAddress, familyOf } from './address-range.ts';
+import { type AddressRange, allotAddress, familyOf } from './address-range.ts';
+import { readAddress } from './address-text.ts';
 import type { ManifestFault } from './fault.ts';
 import { label, type ManifestObject } from './read-objects.ts';
 
@@ -49,19 +50,21 @@ const claimGiven = (
       continue;
     }
     const path = isList ? ['spec', 'clusterIPs', index] : ['spec', 'clusterIP'];
-    const address = canonicalAddress(text);
+    const { meant: address, problem } = readAddress(text);
     const owner = address === null ? undefined : owners.get(address);
     if (address === null || owner !== undefined) {
       const why =
-        owner === undefined
-          ? 'is not an IP address'
-          : `is the ClusterIP of ${label('Service', owner.namespace, owner.name)} too`;
+        owner === undefined ? problem : `is the ClusterIP of ${label('Service', owner.namespace, owner.name)} too`;
       const message = `${label('Service', service.namespace, service.name)}: clusterIP ${text} ${why}: leave it out, or give another (another is allotted)`;
       faults.push({ position: service.at(path), message });
       continue;
     }
+    if (problem !== '') {
+      const message = `${label('Service', service.namespace, service.name)}: clusterIP ${text} ${problem}`;
+      faults.push({ position: service.at(path), message });
+    }
     owners.set(address, service);
-    claimed.push(text);
+    claimed.push(problem === '' ? text : address);
   }
   return claimed;
 };

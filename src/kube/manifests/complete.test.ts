@@ -55,7 +55,7 @@ describe('ClusterIPs', () => {
     expect(prefer?.clusterIPs).toEqual([expect.stringMatching(/^10\./), expect.stringMatching(/^fd00:/)]);
     expect(require).toMatchObject({ clusterIP: 'fd00:10:96::9', ipFamilies: ['IPv6', 'IPv4'] });
     expect(headless).toMatchObject({ clusterIPs: ['None'], ipFamilies: ['IPv4', 'IPv6'] });
-    expect(outside).toEqual({ type: 'ExternalName', externalName: 'example.com' });
+    expect(outside).toEqual({ type: 'ExternalName', externalName: 'example.com', sessionAffinity: 'None' });
   });
 
   it('that two Services claim, or that are none, or that are used up, are reported', () => {

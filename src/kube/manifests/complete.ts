@@ -1,14 +1,20 @@
-import { asList, asObject, asText, type RawObject } from '../objects/json.ts';
+import { SERVICE_NAME } from '../objects/endpoint-slice.ts';
+import { asObject, asText, type RawObject } from '../objects/json.ts';
 import { type AddressRange, addressRange } from './address-range.ts';
 import { allotClusterIps, type ClusterIps } from './cluster-ips.ts';
+import { completeService } from './complete-service.ts';
 import { slicesFromPods } from './endpoint-slices.ts';
 import type { ManifestFault } from './fault.ts';
+import { headerOf, ownMetadata } from './header.ts';
 import { mirrorEndpoints } from './mirror-endpoints.ts';
+import { nodeFaults } from './node-faults.ts';
 import { allotNodePorts } from './node-ports.ts';
 import { type CompletePod, completePods } from './pods.ts';
-import { API_VERSIONS, label, type ManifestKind, type ManifestObject } from './read-objects.ts';
+import { label, type ManifestKind, type ManifestObject } from './read-objects.ts';
 import { PodIndex } from './select-pods.ts';
+import { readServiceCidrs, reportOutside } from './service-cidrs.ts';
 import { serviceFaults } from './service-faults.ts';
+import { sliceFaults } from './slice-faults.ts';
 
 /** The cluster that the manifests describe, in the API's form, as its controllers would have left it. Each list is sorted. */
 export interface CompleteCluster {
@@ -16,6 +22,8 @@ export interface CompleteCluster {
   readonly services: readonly RawObject[];
   readonly endpointSlices: readonly RawObject[];
   readonly pods: readonly RawObject[];
+  readonly nodes: readonly RawObject[];
+  readonly serviceCidrs: readonly RawObject[];
   readonly faults: readonly ManifestFault[];
 }
 
@@ -24,38 +32,48 @@ export const SERVICE_CIDRS: readonly string[] = ['10.96.0.0/12', 'fd00:10:96::/1
 
 /**
  * Plays the part of a cluster's controllers: namespaces, ClusterIPs, node ports, Pod addresses, EndpointSlices.
- * The result depends on the objects alone, not on files or history; the order only says which of two of one name counts.
+ * ClusterIPs come from `serviceCidrs`, else from the ServiceCIDRs among the objects, else from SERVICE_CIDRS. The result depends on the objects alone, not on files or history; the order only says which of two of one name counts.
  */
 export const completeCluster = (
   objects: readonly ManifestObject[],
   usedNamespaces: ReadonlySet<string>,
-  serviceCidrs: readonly string[] = SERVICE_CIDRS,
+  serviceCidrs?: readonly string[],
 ): CompleteCluster => {
   const faults: ManifestFault[] = [];
   const byKind = groupByKind(objects, faults);
   const services = byKind.Service;
   for (const service of services) faults.push(...serviceFaults(service));
-  const ranges = serviceCidrs.map(addressRange).filter((range): range is AddressRange => range !== null);
+  for (const node of byKind.Node) faults.push(...nodeFaults(node));
+  const stated = readServiceCidrs(byKind.ServiceCIDR, faults);
+  const ranges = rangesOf(serviceCidrs ?? (stated.length > 0 ? stated : SERVICE_CIDRS));
   const ips = allotClusterIps(services, ranges, faults);
+  if (serviceCidrs === undefined) reportOutside(services, ips, stated, faults);
   const nodePorts = allotNodePorts(services, faults);
   const pods = completePods(byKind.Pod, faults);
   return {
     namespaces: completeNamespaces(byKind.Namespace, usedNamespaces),
-    services: services.map((service) => completeService(service, ips.get(service), nodePorts.get(service) ?? [])),
+    services: services.map((service) => completeService(service, ips.get(service), nodePorts(service))),
     endpointSlices: [
       ...byKind.EndpointSlice.map((slice) => givenSlice(slice, faults)),
       ...generatedSlices(byKind, ips, pods, faults),
     ].sort(byKey),
     pods: pods.map(podObject),
+    nodes: byKind.Node.map((node) => ({ ...node.raw, ...headerOf(node) })),
+    serviceCidrs: byKind.ServiceCIDR.map((cidr) => ({ ...cidr.raw, ...headerOf(cidr) })),
     faults,
   };
 };
+
+const rangesOf = (cidrs: readonly string[]): AddressRange[] =>
+  cidrs.map(addressRange).filter((range): range is AddressRange => range !== null);
 
 type ByKind = Readonly<Record<ManifestKind, ManifestObject[]>>;
 
 /** The first of two objects that are called the same is kept. */
 const groupByKind = (objects: readonly ManifestObject[], faults: ManifestFault[]): ByKind => {
-  const byKind: ByKind = { Namespace: [], Service: [], EndpointSlice: [], Endpoints: [], Pod: [] };
+  const byKind: ByKind = {
+    ...{ Namespace: [], Service: [], EndpointSlice: [], Endpoints: [], Pod: [], Node: [], ServiceCIDR: [] },
+  };
   const seen = new Map<string, ManifestObject>();
   for (const object of objects) {
     const key = `${object.kind} ${object.namespace}/${object.name}`;
@@ -96,70 +114,6 @@ const completeNamespaces = (given: readonly ManifestObject[], used: ReadonlySet<
   });
 };
 
-/** What a server wrote about an object it stored; another server would refuse or ignore it. */
-const ownMetadata = (metadata: RawObject): RawObject => {
-  const {
-    resourceVersion: _version,
-    uid: _uid,
-    selfLink: _link,
-    generation: _generation,
-    managedFields: _fields,
-    ...own
-  } = metadata;
-  return own;
-};
-
-const header = (object: ManifestObject): RawObject => ({
-  apiVersion: asText(object.raw.apiVersion) || API_VERSIONS[object.kind],
-  kind: object.kind,
-  metadata: { ...ownMetadata(asObject(object.raw.metadata)), namespace: object.namespace },
-});
-
-const completeService = (
-  service: ManifestObject,
-  ips: ClusterIps | undefined,
-  nodePorts: readonly (number | null)[],
-): RawObject => {
-  const spec = asObject(service.raw.spec);
-  const ports = asList(spec.ports).map((raw, index) => servicePort(asObject(raw), nodePorts[index] ?? null));
-  const {
-    clusterIP: _ip,
-    clusterIPs: _ips,
-    ipFamilies: _families,
-    ipFamilyPolicy: _policy,
-    ports: _ports,
-    ...rest
-  } = spec;
-  return {
-    ...service.raw,
-    ...header(service),
-    spec: {
-      ...rest,
-      type: asText(spec.type) || 'ClusterIP',
-      ...(ips === undefined ? {} : clusterIpFields(ips)),
-      ...(ports.length === 0 ? {} : { ports }),
-    },
-  };
-};
-
-const clusterIpFields = ({ clusterIPs, ipFamilies, ipFamilyPolicy }: ClusterIps): RawObject => ({
-  ...(clusterIPs[0] === undefined ? {} : { clusterIP: clusterIPs[0], clusterIPs: [...clusterIPs] }),
-  ipFamilies: [...ipFamilies],
-  ipFamilyPolicy,
-});
-
-const servicePort = (port: RawObject, nodePort: number | null): RawObject => {
-  const { nodePort: _nodePort, ...rest } = port;
-  return {
-    ...rest,
-    protocol: asText(port.protocol) || 'TCP',
-    ...(port.targetPort === undefined ? { targetPort: port.port } : {}),
-    ...(nodePort === null ? {} : { nodePort }),
-  };
-};
-
-const SERVICE_NAME = 'kubernetes.io/service-name';
-
 const serviceNameOf = (slice: ManifestObject): string =>
   asText(asObject(asObject(slice.raw.metadata).labels)[SERVICE_NAME]);
 
@@ -168,7 +122,8 @@ const givenSlice = (slice: ManifestObject, faults: ManifestFault[]): RawObject =
     const message = `${label('EndpointSlice', slice.namespace, slice.name)} belongs to no Service: give it the label ${SERVICE_NAME}`;
     faults.push({ position: slice.at(['metadata']), message });
   }
-  return { ...slice.raw, ...header(slice) };
+  faults.push(...sliceFaults(slice));
+  return { ...slice.raw, ...headerOf(slice) };
 };
 
 /** Slices for the Services that none are given for: from an Endpoints object, else from the Pods that are selected. */
@@ -181,6 +136,7 @@ const generatedSlices = (
   const hasSlices = new Set(byKind.EndpointSlice.map((slice) => `${slice.namespace}/${serviceNameOf(slice)}`));
   const endpoints = new Map(byKind.Endpoints.map((object) => [keyOf(object), object]));
   const index = new PodIndex(pods);
+  const zones = zonesOf(byKind.Node);
   const slices: RawObject[] = [];
   for (const service of byKind.Service) {
     const given = endpoints.get(keyOf(service));
@@ -188,11 +144,17 @@ const generatedSlices = (
     const families = ips.get(service)?.ipFamilies;
     if (families === undefined || hasSlices.has(keyOf(service))) continue;
     if (given !== undefined) slices.push(...mirrorEndpoints(service, given, faults));
-    else slices.push(...slicesFromPods(service, families, index.select(service)));
+    else slices.push(...slicesFromPods(service, families, index.select(service), zones));
   }
   for (const orphan of endpoints.values()) reportOrphan(orphan, faults);
   return slices;
 };
+
+const ZONE = 'topology.kubernetes.io/zone';
+
+/** Zones by the names of their Nodes. */
+const zonesOf = (nodes: readonly ManifestObject[]): ReadonlyMap<string, string> =>
+  new Map(nodes.map(({ name, raw }) => [name, asText(asObject(asObject(raw.metadata).labels)[ZONE])]));
 
 const LEADER = 'control-plane.alpha.kubernetes.io/leader';
 
@@ -204,7 +166,7 @@ const reportOrphan = (endpoints: ManifestObject, faults: ManifestFault[]): void 
 
 const podObject = ({ object, ips, phase }: CompletePod): RawObject => ({
   ...object.raw,
-  ...header(object),
+  ...headerOf(object),
   status: {
     ...asObject(object.raw.status),
     phase,

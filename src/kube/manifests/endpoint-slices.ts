@@ -1,3 +1,4 @@
+import { HEADLESS, SERVICE_NAME } from '../objects/endpoint-slice.ts';
 import { asList, asObject, asText, type RawObject } from '../objects/json.ts';
 import { familyOf, hash } from './address-range.ts';
 import type { CompletePod } from './pods.ts';
@@ -21,11 +22,12 @@ const MANAGED_BY = 'endpointslice-controller.k8s.io';
 /** As many as the API allows in one slice. */
 const MAX_ENDPOINTS = 1000;
 
-/** EndpointSlices for a Service from the Pods it selects: a slice for each family and each set of ports. */
+/** EndpointSlices for a Service from the Pods it selects: a slice for each family and each set of ports. `zones` are those of the Nodes. */
 export const slicesFromPods = (
   service: ManifestObject,
   families: readonly ('IPv4' | 'IPv6')[],
   pods: readonly CompletePod[],
+  zones: ReadonlyMap<string, string>,
 ): RawObject[] => {
   const spec = asObject(service.raw.spec);
   const groups = new Map<string, SliceGroup>();
@@ -34,13 +36,13 @@ export const slicesFromPods = (
     const ports = portsOf(spec, pod.object.raw);
     for (const family of families) {
       const address = pod.ips.find((ip) => familyOf(ip) === family);
-      if (address !== undefined) addEndpoint(groups, family, ports, endpointOf(service, pod, address));
+      if (address !== undefined) addEndpoint(groups, family, ports, endpointOf(service, pod, address, zones));
     }
   }
   const isHeadless = spec.clusterIP === 'None' || asList(spec.clusterIPs)[0] === 'None';
   return buildSlices(service, service.raw, [...groups.values()], {
     'endpointslice.kubernetes.io/managed-by': MANAGED_BY,
-    ...(isHeadless ? { 'service.kubernetes.io/headless': '' } : {}),
+    ...(isHeadless ? { [HEADLESS]: '' } : {}),
   });
 };
 
@@ -67,7 +69,7 @@ export const buildSlices = (
   const labels = {
     ...asObject(asObject(labelled.metadata).labels),
     ...ownLabels,
-    'kubernetes.io/service-name': service.name,
+    [SERVICE_NAME]: service.name,
   };
   return groups.flatMap(({ family, ports, endpoints }) =>
     chunks(endpoints).map((chunk, index) => ({
@@ -94,23 +96,42 @@ const chunks = (endpoints: readonly RawObject[]): RawObject[][] => {
 
 const suffix = (text: string): string => hash(text).toString(36).padStart(7, '0').slice(-5);
 
-const endpointOf = (service: ManifestObject, pod: CompletePod, address: string): RawObject => {
+const endpointOf = (
+  service: ManifestObject,
+  pod: CompletePod,
+  address: string,
+  zones: ReadonlyMap<string, string>,
+): RawObject => {
   const { object } = pod;
   const podSpec = asObject(object.raw.spec);
   const hostname = asText(podSpec.hostname);
   const nodeName = asText(podSpec.nodeName);
-  const isPublishedAnyway = asObject(service.raw.spec).publishNotReadyAddresses === true;
+  const zone = zones.get(nodeName) ?? '';
+  const { publishNotReadyAddresses, trafficDistribution } = asObject(service.raw.spec);
+  const isReady = publishNotReadyAddresses === true || (pod.isReady && !pod.isTerminating);
   return {
     addresses: [address],
     conditions: {
-      ready: isPublishedAnyway || (pod.isReady && !pod.isTerminating),
+      ready: isReady,
       serving: pod.isReady,
       terminating: pod.isTerminating,
     },
     ...(hostname !== '' && podSpec.subdomain === service.name ? { hostname } : {}),
     ...(nodeName === '' ? {} : { nodeName }),
+    ...(zone === '' ? {} : { zone }),
+    ...(isReady ? hintsOf(trafficDistribution, nodeName, zone) : {}),
     targetRef: { kind: 'Pod', namespace: object.namespace, name: object.name },
   };
+};
+
+/** Hints as the EndpointSlice controller gives them, to ready endpoints (endpointslice/trafficdist). */
+const hintsOf = (distribution: unknown, nodeName: string, zone: string): RawObject => {
+  const isNode = distribution === 'PreferSameNode';
+  if (!isNode && distribution !== 'PreferSameZone' && distribution !== 'PreferClose') return {};
+  const forZones = zone === '' ? {} : { forZones: [{ name: zone }] };
+  const forNodes = !isNode || nodeName === '' ? {} : { forNodes: [{ name: nodeName }] };
+  const hints = { ...forZones, ...forNodes };
+  return Object.keys(hints).length === 0 ? {} : { hints };
 };
 
 /** A Service's ports as this Pod has them; a port that the Pod does not name is left out, as the controller does. */

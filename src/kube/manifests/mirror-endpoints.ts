@@ -1,5 +1,6 @@
 import { asList, asObject, asText, type RawObject } from '../objects/json.ts';
-import { canonicalAddress, familyOf } from './address-range.ts';
+import { familyOf } from './address-range.ts';
+import { readAddress } from './address-text.ts';
 import { addEndpoint, buildSlices, type SliceGroup, type SlicePort } from './endpoint-slices.ts';
 import type { ManifestFault } from './fault.ts';
 import { label, type ManifestObject } from './read-objects.ts';
@@ -15,12 +16,15 @@ export const mirrorEndpoints = (
     const ports = asList(asObject(subset).ports).map(slicePort);
     for (const field of ['addresses', 'notReadyAddresses'] as const) {
       for (const [at, raw] of asList(asObject(subset)[field]).entries()) {
-        const ip = asText(asObject(raw).ip);
-        if (canonicalAddress(ip) === null) {
-          const message = `${label('Endpoints', endpoints.namespace, endpoints.name)}: "${ip}" is not an IP address, so it is left out`;
+        const written = asText(asObject(raw).ip);
+        const { meant, problem } = readAddress(written);
+        if (problem !== '') {
+          const why = `"${written}" ${problem}${meant === null ? ', so it is left out' : ''}`;
+          const message = `${label('Endpoints', endpoints.namespace, endpoints.name)}: ${why}`;
           faults.push({ position: endpoints.at(['subsets', index, field, at, 'ip']), message });
-          continue;
         }
+        if (meant === null) continue;
+        const ip = problem === '' ? written : meant;
         addEndpoint(groups, familyOf(ip), ports, mirrored(asObject(raw), ip, field === 'addresses'));
       }
     }

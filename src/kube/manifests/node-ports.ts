@@ -7,16 +7,38 @@ import { shown } from './shown.ts';
 const FIRST = 30_000;
 const LAST = 32_767;
 
-/** Node ports for the ports of Services, by index: those that are written stay, the others are allotted, the same in every run. */
+/** What a Service has on each node. */
+export interface NodePorts {
+  /** By the index of the Service's port; null where it has none. */
+  readonly ports: readonly (number | null)[];
+  /** For the health checks of a load balancer whose traffic is to stay on the node; null where none is needed. */
+  readonly healthCheck: number | null;
+}
+
+/** Node ports of Services: those that are written stay, the others are allotted, the same in every run. */
 export const allotNodePorts = (
   services: readonly ManifestObject[],
   faults: ManifestFault[],
-): Map<ManifestObject, readonly (number | null)[]> => {
+): ((service: ManifestObject) => NodePorts) => {
   const owners = new Map<string, ManifestObject>();
-  const claims = services.map((service) => ({ service, ports: claimGiven(service, owners, faults) }));
+  const claims = services.map((service) => ({
+    service,
+    ports: claimGiven(service, owners, faults),
+    healthCheck: claimHealthCheck(service, owners, faults),
+  }));
   const taken = new Set(owners.keys());
-  return new Map(claims.map(({ service, ports }) => [service, fill(service, ports, taken, faults)]));
+  const allotted = new Map<ManifestObject, NodePorts>();
+  for (const { service, ports } of claims)
+    allotted.set(service, { ports: fill(service, ports, taken, faults), healthCheck: null });
+  // After all others, so that a Service which comes to need one does not move the node port of another.
+  for (const { service, healthCheck } of claims) {
+    const { ports } = allotted.get(service) as NodePorts;
+    allotted.set(service, { ports, healthCheck: fillHealthCheck(service, healthCheck, taken) });
+  }
+  return (service) => allotted.get(service) ?? NONE;
 };
+
+const NONE: NodePorts = { ports: [], healthCheck: null };
 
 interface PortClaim {
   readonly port: unknown;
@@ -45,9 +67,41 @@ const claimGiven = (
     return { ...claim, nodePort: nodePort as number };
   });
 
-const whyRefused = (service: ManifestObject, nodePort: unknown, owner: ManifestObject | undefined): string => {
-  if (!hasNodePorts(asObject(service.raw.spec)))
-    return 'needs type NodePort or LoadBalancer: set the type, or leave nodePort out';
+/** The health check node port that is written; null where there is none, or it can't be had. */
+const claimHealthCheck = (
+  service: ManifestObject,
+  owners: Map<string, ManifestObject>,
+  faults: ManifestFault[],
+): number | null => {
+  const spec = asObject(service.raw.spec);
+  const { healthCheckNodePort: port } = spec;
+  if (port === undefined || port === null || port === 0) return null;
+  const why = needsHealthCheck(spec)
+    ? whyUnusable(port, owners.get(`TCP/${shown(port)}`))
+    : 'needs type LoadBalancer and externalTrafficPolicy Local: leave it out';
+  if (why !== '') {
+    const message = `${label('Service', service.namespace, service.name)}: healthCheckNodePort ${shown(port)} ${why}`;
+    faults.push({ position: service.at(['spec', 'healthCheckNodePort']), message });
+    return null;
+  }
+  owners.set(`TCP/${shown(port)}`, service);
+  return port as number;
+};
+
+const needsHealthCheck = (spec: RawObject): boolean =>
+  spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
+
+const fillHealthCheck = (service: ManifestObject, given: number | null, taken: Set<string>): number | null =>
+  given !== null || !needsHealthCheck(asObject(service.raw.spec))
+    ? given
+    : allot(`${service.namespace}/${service.name}/health-check`, 'TCP', taken);
+
+const whyRefused = (service: ManifestObject, nodePort: unknown, owner: ManifestObject | undefined): string =>
+  hasNodePorts(asObject(service.raw.spec))
+    ? whyUnusable(nodePort, owner)
+    : 'needs type NodePort or LoadBalancer: set the type, or leave nodePort out';
+
+const whyUnusable = (nodePort: unknown, owner: ManifestObject | undefined): string => {
   if (typeof nodePort !== 'number' || !Number.isInteger(nodePort) || nodePort < FIRST || nodePort > LAST) {
     return `is not in the range ${FIRST}-${LAST}: choose one in it, or leave it out (one is allotted)`;
   }

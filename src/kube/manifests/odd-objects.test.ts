@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { runs } from '#test/property-runs.ts';
 import { projectEndpointSlice } from '../objects/endpoint-slice.ts';
 import { projectNamespace } from '../objects/namespace.ts';
+import { projectNode } from '../objects/node.ts';
 import { projectPod } from '../objects/pod.ts';
 import { projectService } from '../objects/service.ts';
+import { projectServiceCidr } from '../objects/service-cidr.ts';
 import { completeCluster } from './complete.ts';
 import { formatFault } from './fault.ts';
 import { parseYaml } from './parse-yaml.ts';
@@ -18,13 +20,32 @@ const complete = (text: string) => {
   cluster.endpointSlices.map(projectEndpointSlice);
   cluster.pods.map(projectPod);
   cluster.namespaces.map(projectNamespace);
+  cluster.nodes.map(projectNode);
+  cluster.serviceCidrs.map(projectServiceCidr);
   return [...faults, ...read.faults, ...cluster.faults].map(formatFault);
 };
 
 /** Any value where the API has something else, and often the very field names that are read. */
 const odd: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
   leaf: fc.oneof(
-    fc.constantFrom<unknown>('web', 'None', '10.96.0.7', '', 80, 30080, -1, 1.5, true, null, 'NodePort', 'TCP'),
+    fc.constantFrom<unknown>(
+      'web',
+      'None',
+      '10.96.0.7',
+      '10.96.0.0/12',
+      '010.0.0.1',
+      'Local',
+      'LoadBalancer',
+      '',
+      80,
+      30080,
+      -1,
+      1.5,
+      true,
+      null,
+      'NodePort',
+      'TCP',
+    ),
     fc.string(),
   ),
   list: fc.array(tie('any'), { maxLength: 3 }),
@@ -52,6 +73,20 @@ const odd: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
       'app',
       'toString',
       'items',
+      'externalTrafficPolicy',
+      'healthCheckNodePort',
+      'sessionAffinity',
+      'sessionAffinityConfig',
+      'clientIP',
+      'timeoutSeconds',
+      'loadBalancerSourceRanges',
+      'externalIPs',
+      'topologyKeys',
+      'loadBalancer',
+      'ingress',
+      'cidrs',
+      'podCIDRs',
+      'address',
     ),
     tie('any'),
     { maxKeys: 5 },
@@ -61,7 +96,10 @@ const odd: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
 
 describe('manifests with anything in any field', () => {
   it('give faults of one line, and never an exception', () => {
-    const kind = fc.constantFrom('Service', 'Pod', 'Endpoints', 'EndpointSlice', 'Namespace', 'List', 'Other', 7);
+    const kind = fc.constantFrom(
+      ...['Service', 'Pod', 'Endpoints', 'EndpointSlice', 'Namespace', 'Node', 'ServiceCIDR', 'List', 'Other'],
+      7,
+    );
     const metadata = fc.oneof(odd, fc.constant({ name: 'web', labels: { app: 'web' } }));
     const object = fc.record({
       apiVersion: fc.constantFrom('v1', '', 3),

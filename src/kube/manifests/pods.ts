@@ -1,5 +1,6 @@
 import { asList, asObject, asText, type RawObject } from '../objects/json.ts';
 import { type AddressRange, addressRange, allotAddress, canonicalAddress } from './address-range.ts';
+import { readAddress } from './address-text.ts';
 import type { ManifestFault } from './fault.ts';
 import { label, type ManifestObject } from './read-objects.ts';
 
@@ -46,11 +47,11 @@ const givenIps = (pod: ManifestObject, faults: ManifestFault[]): string[] => {
   const ips = new Set<string>();
   for (const text of texts) {
     if (typeof text !== 'string' || text === '') continue;
-    if (canonicalAddress(text) !== null) {
-      ips.add(text);
-      continue;
-    }
-    const message = `${label('Pod', pod.namespace, pod.name)}: podIP "${text}" is not an IP address: leave it out, or correct it (one is allotted)`;
+    const { meant, problem } = readAddress(text);
+    if (meant !== null) ips.add(problem === '' ? text : meant);
+    if (problem === '') continue;
+    const mend = meant === null ? ': leave it out, or correct it (one is allotted)' : '';
+    const message = `${label('Pod', pod.namespace, pod.name)}: podIP "${text}" ${problem}${mend}`;
     faults.push({ position: pod.at(['status', text === status.podIP ? 'podIP' : 'podIPs']), message });
   }
   return [...ips];

@@ -5,12 +5,15 @@ import type { ManifestDocument } from './parse-yaml.ts';
 import { shown } from './shown.ts';
 
 /** The kinds that are read; all others only name the namespace they live in. */
-export type ManifestKind = 'Namespace' | 'Service' | 'EndpointSlice' | 'Endpoints' | 'Pod';
+export type ManifestKind = 'Namespace' | 'Service' | 'EndpointSlice' | 'Endpoints' | 'Pod' | 'Node' | 'ServiceCIDR';
+
+/** Kinds that live in no Namespace. */
+const CLUSTER_KINDS: ReadonlySet<string> = new Set<ManifestKind>(['Namespace', 'Node', 'ServiceCIDR']);
 
 /** An object as it stands in a manifest. */
 export interface ManifestObject {
   readonly kind: ManifestKind;
-  /** '' for a Namespace. */
+  /** '' for what lives in none. */
   readonly namespace: string;
   readonly name: string;
   readonly raw: RawObject;
@@ -59,7 +62,7 @@ class ObjectReader implements ReadObjects {
 
   #readOne(document: ManifestDocument, raw: RawObject, path: Path, kind: string): void {
     const metadata = asObject(raw.metadata);
-    const isNamespaced = kind !== 'Namespace';
+    const isNamespaced = !CLUSTER_KINDS.has(kind);
     const namespace = isNamespaced ? asText(metadata.namespace) || 'default' : '';
     const known = knownKind(kind, asText(raw.apiVersion));
     if (known === null) {
@@ -95,6 +98,8 @@ export const API_VERSIONS: Readonly<Record<ManifestKind, string>> = {
   EndpointSlice: 'discovery.k8s.io/v1',
   Endpoints: 'v1',
   Pod: 'v1',
+  Node: 'v1',
+  ServiceCIDR: 'networking.k8s.io/v1',
 };
 
 /** How an object is named in a message: `Service shop/web`. */

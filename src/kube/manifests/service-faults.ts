@@ -1,8 +1,9 @@
 import { asList, asObject, asText, type RawObject } from '../objects/json.ts';
 import type { ManifestFault } from './fault.ts';
 import type { Path } from './locate.ts';
+import { policyFaults } from './policy-faults.ts';
 import { label, type ManifestObject } from './read-objects.ts';
-import { shown } from './shown.ts';
+import { found, hint } from './shown.ts';
 
 const TYPES = new Set<unknown>([undefined, null, 'ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']);
 const PROTOCOLS = new Set<unknown>([undefined, null, 'TCP', 'UDP', 'SCTP']);
@@ -32,10 +33,12 @@ export const serviceFaults = (service: ManifestObject): ManifestFault[] => {
   }
   selectorFaults(spec, report);
   portFaults(asList(spec.ports), report);
+  policyFaults(service.raw, report);
   return faults;
 };
 
-type Report = (path: Path, message: string) => void;
+/** Takes a fault: where it is, and what is wrong. */
+export type Report = (path: Path, message: string) => void;
 
 const selectorFaults = (spec: RawObject, report: Report): void => {
   for (const [key, value] of Object.entries(asObject(spec.selector))) {
@@ -74,8 +77,3 @@ const portFaults = (ports: readonly unknown[], report: Report): void => {
     if (!isNamed && ports.length > 1) report(path, 'a Service with several ports needs a name for each');
   }
 };
-
-const found = (field: string, value: unknown): string => `${field} ${shown(value)}`;
-
-const hint = (value: unknown): string =>
-  typeof value === 'string' && / \/\//.test(value) ? ' (a comment begins with #, not with //)' : '';

@@ -11,3 +11,10 @@ export const shown = (value: unknown): string => {
       return String(value);
   }
 };
+
+/** A field as a message begins with it: `port "80"`. */
+export const found = (field: string, value: unknown): string => `${field} ${shown(value)}`;
+
+/** What a value may have been meant to be, to be put behind the message; often ''. */
+export const hint = (value: unknown): string =>
+  typeof value === 'string' && / \/\//.test(value) ? ' (a comment begins with #, not with //)' : '';

@@ -1,0 +1,27 @@
+import type { RuleBackend } from '../../rule-backend.ts';
+import { IptablesWriter } from './apply.ts';
+import { cleanUpIptables } from './clean-up.ts';
+import { type IptablesVariant, iptablesCommands, requireIptables } from './commands.ts';
+import { diffRules } from './diff.ts';
+import { renderRules } from './render.ts';
+import { traceRules } from './trace.ts';
+
+export interface IptablesSettings {
+  readonly variant?: IptablesVariant;
+}
+
+/** The back end of iptables mode, for one of the two iptables; the layout is that of kube-proxy 1.36. */
+export const iptablesBackend = ({ variant = 'default' }: IptablesSettings = {}): RuleBackend => ({
+  mode: 'iptables',
+  render: renderRules,
+  diff: diffRules,
+  trace: traceRules,
+  async open(environment) {
+    const commands = iptablesCommands(environment.family, variant);
+    for (const command of Object.values(commands)) await requireIptables(environment.run, command, ['--version']);
+    return new IptablesWriter(environment, commands, () => Promise.resolve());
+  },
+  cleanUp: (run) => cleanUpIptables(run),
+});
+
+export const iptables: RuleBackend = iptablesBackend();

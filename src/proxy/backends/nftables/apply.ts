@@ -1,0 +1,148 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type Listing, listArguments, parseListing } from '#netfilter/nft/listing.ts';
+import type { TableName } from '#netfilter/nft/ruleset.ts';
+import { tableText } from '#netfilter/nft/text.ts';
+import { CommandError, type CommandResult } from '#netfilter/run.ts';
+import type { ServicePort, ServicePorts } from '../../model/service-port.ts';
+import type { RuleWriter, SyncReport, WriterEnvironment } from '../../rule-backend.ts';
+import type { RuleOptions } from '../../rule-options.ts';
+import { adopt } from './adopt.ts';
+import { changeCommands, type Transaction } from './commands.ts';
+import { Difference, elementUse, type Uses } from './diff.ts';
+import type { Layout } from './frame.ts';
+import { tableOf } from './names.ts';
+import { runNft } from './nft.ts';
+import { hasSlots, planBlock } from './plan.ts';
+import { renderTable } from './render.ts';
+import { withSlots } from './slots.ts';
+import { StaleChains } from './stale-chains.ts';
+
+/** What the kernel has, as far as is known. */
+interface Written {
+  readonly options: RuleOptions;
+  /** Endpoints in the order of their slots. */
+  readonly planned: Map<string, ServicePort>;
+  readonly uses: Uses;
+}
+
+/** Keeps the table of one family. */
+export class NftablesWriter implements RuleWriter {
+  readonly layout: Layout;
+  readonly #environment: WriterEnvironment;
+  readonly #table: TableName;
+  readonly #staleChains: StaleChains;
+  /** null until the first sync, and after one that failed. */
+  #written: Written | null = null;
+
+  constructor(environment: WriterEnvironment, layout: Layout) {
+    this.#environment = environment;
+    this.layout = layout;
+    this.#table = tableOf(environment.family);
+    this.#staleChains = new StaleChains(environment, this.#table);
+  }
+
+  async sync(services: ServicePorts, options: RuleOptions, changed: ReadonlySet<string> | null): Promise<SyncReport> {
+    await this.#staleChains.pause();
+    try {
+      const written = this.#written;
+      this.#written = null;
+      const isKnown = changed !== null && written !== null && isSame(written.options, options);
+      return isKnown ? await this.#update(services, changed, written) : await this.#adopt(services, options);
+    } finally {
+      this.#staleChains.resume();
+    }
+  }
+
+  async isIntact(): Promise<boolean> {
+    const { exitCode, stdout } = await this.#run([
+      '-t',
+      'list',
+      'chain',
+      ...tableText(this.#table).split(' '),
+      'nat-prerouting',
+    ]);
+    return exitCode === 0 && stdout.includes('jump services');
+  }
+
+  async close(): Promise<void> {
+    await this.#staleChains.pause();
+  }
+
+  /** Writes what changed; what it costs does not depend on how many Services there are. */
+  async #update(services: ServicePorts, changed: ReadonlySet<string>, written: Written): Promise<SyncReport> {
+    const { options, planned, uses } = written;
+    const difference = new Difference(uses, options);
+    const placed = new Map<string, ServicePort | undefined>();
+    for (const key of changed) {
+      const before = planned.get(key);
+      if (before !== undefined) difference.remove(planBlock(before, options, this.layout));
+    }
+    for (const key of changed) {
+      const port = this.#placed(planned.get(key), services.get(key));
+      placed.set(key, port);
+      if (port !== undefined) difference.add(planBlock(port, options, this.layout));
+    }
+    const changes = difference.finish();
+    const transaction = changeCommands(changes, this.#table);
+    await this.#write(transaction);
+    difference.commit();
+    for (const [key, port] of placed) {
+      if (port === undefined) planned.delete(key);
+      else planned.set(key, port);
+    }
+    this.#written = written;
+    this.#staleChains.note(changes);
+    return { kind: 'partial', size: transaction.size };
+  }
+
+  #placed(before: ServicePort | undefined, port: ServicePort | undefined): ServicePort | undefined {
+    return port !== undefined && hasSlots(port, this.layout) ? withSlots(before, port) : port;
+  }
+
+  /** Looks at what is there, and writes what differs, or all of it anew. */
+  async #adopt(services: ServicePorts, options: RuleOptions): Promise<SyncReport> {
+    const listing = await this.#list();
+    const adoption = listing && adopt(listing, services.values(), options, this.layout);
+    if (adoption === undefined) return this.#replace(services, options);
+    const transaction = changeCommands(adoption.changes, this.#table);
+    await this.#write(transaction);
+    this.#written = { options, planned: adoption.planned, uses: adoption.uses };
+    this.#staleChains.note(adoption.changes);
+    return { kind: 'full', size: transaction.size };
+  }
+
+  async #replace(services: ServicePorts, options: RuleOptions): Promise<SyncReport> {
+    const uses: Uses = new Map();
+    const transaction = renderTable(services.values(), options, this.layout, {
+      onBlock: ({ sharedElements, numberChains }) => {
+        for (const use of [...sharedElements.map(elementUse), ...numberChains]) uses.set(use, (uses.get(use) ?? 0) + 1);
+      },
+    });
+    await this.#write(transaction);
+    this.#written = { options, planned: new Map(services), uses };
+    this.#staleChains.forget();
+    return { kind: 'full', size: transaction.size };
+  }
+
+  /** Nothing where there is no table. */
+  async #list(): Promise<Listing | undefined> {
+    const name = tableText(this.#table);
+    try {
+      const { stdout } = await runNft(this.#environment.run, listArguments(name));
+      return parseListing(stdout);
+    } catch (error) {
+      if (error instanceof CommandError && error.message.includes('No such file')) return undefined;
+      throw error;
+    }
+  }
+
+  async #write({ text }: Transaction): Promise<void> {
+    if (text.length > 0) await runNft(this.#environment.run, ['-f', '-'], text);
+  }
+
+  #run(args: readonly string[]): Promise<CommandResult> {
+    return this.#environment.run('nft', args);
+  }
+}
+
+const isSame = (a: RuleOptions, b: RuleOptions): boolean => a === b || isDeepStrictEqual(a, b);

@@ -1,0 +1,137 @@
+import type { Chain, Element, NamedSet } from '#netfilter/nft/ruleset.ts';
+import { chainText } from '#netfilter/nft/text.ts';
+import type { RuleOptions } from '../../rule-options.ts';
+import { numberChain } from './frame.ts';
+import { tableOf } from './names.ts';
+import type { Block } from './plan.ts';
+
+/** What has to be done to the table. */
+export interface Changes {
+  /** New chains, and chains with other rules than before. */
+  readonly chains: readonly Chain[];
+  /** Chains that nothing leads to any more: emptied now, deleted later. */
+  readonly staleChains: readonly string[];
+  readonly sets: readonly NamedSet[];
+  readonly staleSets: readonly string[];
+  readonly removed: readonly Element[];
+  readonly added: readonly Element[];
+}
+
+/** How many blocks have a shared element, or lead to a chain for a number of endpoints. */
+export type Uses = Map<string, number>;
+
+export const elementUse = ({ set, key }: Element): string => `${set} ${key}`;
+
+/** Collects blocks that go, and then blocks that come. */
+export class Difference {
+  readonly #uses: Uses;
+  readonly #options: RuleOptions;
+  readonly #useChanges = new Map<string, number>();
+  readonly #sharedElements = new Map<string, Element>();
+  readonly #removed = new Map<string, Map<string, Element>>();
+  readonly #added = new Map<string, Map<string, Element>>();
+  readonly #chainsBefore = new Map<string, Chain>();
+  readonly #chainsAfter = new Map<string, Chain>();
+  readonly #setsBefore = new Map<string, NamedSet>();
+  readonly #setsAfter = new Map<string, NamedSet>();
+
+  constructor(uses: Uses, options: RuleOptions) {
+    this.#uses = uses;
+    this.#options = options;
+  }
+
+  remove(block: Block): void {
+    for (const element of block.elements) inSet(this.#removed, element.set).set(element.key, element);
+    for (const chain of block.chains) this.#chainsBefore.set(chain.name, chain);
+    for (const set of block.sets) this.#setsBefore.set(set.name, set);
+    this.#countShared(block, -1);
+  }
+
+  /** After all calls of `remove`. */
+  add(block: Block): void {
+    for (const element of block.elements) {
+      const removed = this.#removed.get(element.set);
+      if (removed?.get(element.key)?.value === element.value) removed.delete(element.key);
+      else inSet(this.#added, element.set).set(element.key, element);
+    }
+    for (const chain of block.chains) this.#chainsAfter.set(chain.name, chain);
+    for (const set of block.sets) this.#setsAfter.set(set.name, set);
+    this.#countShared(block, 1);
+  }
+
+  finish(): Changes {
+    const { added, removed, chains, staleChains } = this.#shared();
+    const { family } = tableOf(this.#options.family);
+    const isSameChain = (chain: Chain): boolean => {
+      const before = this.#chainsBefore.get(chain.name);
+      return before !== undefined && chainText(before, family, '') === chainText(chain, family, '');
+    };
+    const isSameSet = (set: NamedSet): boolean =>
+      this.#setsBefore.get(set.name)?.declaration.join() === set.declaration.join();
+    const sets = [...this.#setsAfter.values()].filter((set) => !isSameSet(set));
+    const remade = new Set(sets.map((set) => set.name));
+    const usesRemade = (chain: Chain): boolean =>
+      remade.size > 0 &&
+      chain.rules.some((rule) => rule.some((statement) => 'set' in statement && remade.has(statement.set)));
+    return {
+      chains: [
+        ...chains,
+        ...[...this.#chainsAfter.values()].filter((chain) => usesRemade(chain) || !isSameChain(chain)),
+      ],
+      staleChains: [...[...this.#chainsBefore.keys()].filter((name) => !this.#chainsAfter.has(name)), ...staleChains],
+      sets,
+      staleSets: [...this.#setsBefore.keys()].filter((name) => remade.has(name) || !this.#setsAfter.has(name)),
+      removed: [...flat(this.#removed), ...removed],
+      added: [...flat(this.#added), ...added],
+    };
+  }
+
+  /** The changes are in the kernel. */
+  commit(): void {
+    for (const [use, change] of this.#useChanges) {
+      const count = (this.#uses.get(use) ?? 0) + change;
+      if (count > 0) this.#uses.set(use, count);
+      else this.#uses.delete(use);
+    }
+  }
+
+  #countShared(block: Block, change: number): void {
+    for (const element of block.sharedElements) {
+      const use = elementUse(element);
+      this.#sharedElements.set(use, element);
+      this.#useChanges.set(use, (this.#useChanges.get(use) ?? 0) + change);
+    }
+    for (const name of block.numberChains) this.#useChanges.set(name, (this.#useChanges.get(name) ?? 0) + change);
+  }
+
+  #shared(): { added: Element[]; removed: Element[]; chains: Chain[]; staleChains: string[] } {
+    const shared = {
+      added: [] as Element[],
+      removed: [] as Element[],
+      chains: [] as Chain[],
+      staleChains: [] as string[],
+    };
+    for (const [use, change] of this.#useChanges) {
+      const before = this.#uses.get(use) ?? 0;
+      const wasUsed = before > 0;
+      const isUsed = before + change > 0;
+      if (wasUsed === isUsed) continue;
+      const element = this.#sharedElements.get(use);
+      if (element !== undefined) (isUsed ? shared.added : shared.removed).push(element);
+      else if (isUsed) shared.chains.push(numberChain(use, this.#options));
+      else shared.staleChains.push(use);
+    }
+    return shared;
+  }
+}
+
+const inSet = <T>(sets: Map<string, Map<string, T>>, name: string): Map<string, T> => {
+  const known = sets.get(name);
+  if (known !== undefined) return known;
+  const made = new Map<string, T>();
+  sets.set(name, made);
+  return made;
+};
+
+const flat = (sets: ReadonlyMap<string, ReadonlyMap<string, Element>>): Element[] =>
+  [...sets.values()].flatMap((elements) => [...elements.values()]);

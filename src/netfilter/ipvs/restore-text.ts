@@ -15,7 +15,7 @@ export const parseVirtualServers = (text: string): readonly VirtualServer[] => {
   const servers = new Map<string, VirtualServer & { readonly realServers: RealServer[] }>();
   for (const line of text.split('\n')) {
     const words = line.trim().split(/\s+/);
-    if (words[0] === '' || words[0] === '-C' || words.includes('-f')) continue;
+    if (PASSED_OVER.has(words[0] ?? '') || words.includes('-f')) continue;
     const options = optionsOf(words, line);
     const service = serviceOf(options, line);
     const name = serviceText(service);
@@ -25,6 +25,9 @@ export const parseVirtualServers = (text: string): readonly VirtualServer[] => {
   }
   return [...servers.values()];
 };
+
+/** Nothing; to empty the table; timeouts. */
+const PASSED_OVER: ReadonlySet<string> = new Set(['', '-C', '--set']);
 
 /** What to do with a real server that is no longer wanted: keep it with weight 0 while it has connections, or remove it. */
 export type Retire = (server: VirtualServer, real: RealServer) => 'drain' | 'remove';

@@ -11,7 +11,7 @@ export const LINK = 'kube-ipvs0';
 /** An address and port of a load balancer that this node itself may not use. */
 export interface Blocked {
   readonly address: string;
-  readonly protocol: string;
+  readonly protocol: ServicePort['protocol'];
   readonly port: number;
 }
 

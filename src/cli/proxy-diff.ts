@@ -1,8 +1,11 @@
+import { networkInterfaces } from 'node:os';
+import { type Run, runCommand } from '#netfilter/run.ts';
 import type { IpFamily, LocalTraffic, RuleOptions } from '#proxy/rule-options.ts';
 import type { CliIo } from './io.ts';
 import { type ProxyArguments, readArguments, type ToolUsage } from './proxy-arguments.ts';
 import { loadBackend } from './proxy-backends.ts';
 import { ProxyFault } from './proxy-fault.ts';
+import { liveDifference } from './proxy-live.ts';
 import { FAMILIES, type FamilyScene, readScene, readSceneOf, type Scene } from './proxy-scene.ts';
 import { type ServicePortChange, serviceChanges } from './proxy-service-changes.ts';
 
@@ -24,9 +27,32 @@ Ends with 0 where nothing would, 1 where something would, 2 where that can't be 
 };
 
 /** `cluster-dns proxy diff`: 0 where nothing changes, 1 where something does, 2 where that can't be told. */
-export const runProxyDiff = async (args: readonly string[], io: CliIo): Promise<number> => {
+export const runProxyDiff = async (args: readonly string[], io: CliIo, run: Run = runCommand): Promise<number> => {
   const asked = readArguments(args, USAGE, io);
   if (asked === null) return 0;
+  const isLive = asked.positionals.length === 0 && asked.texts('to-manifests').length === 0;
+  return isLive ? diffLive(asked, io, run) : diffClusters(asked, io);
+};
+
+/** From what the kernel has to what it should have. */
+const diffLive = async (asked: ProxyArguments, io: CliIo, run: Run): Promise<number> => {
+  const scene = await readScene(asked, io, localAddresses());
+  let changed = 0;
+  for (const family of asked.family === null ? FAMILIES : [asked.family]) {
+    const { changes, text } = await liveDifference(scene.settings.mode, scene.families[family], run);
+    changed += changes.length;
+    io.stdout(changes.map(({ head, lines }) => block(`${head}${familyTitle(family)}`, lines)).join(''));
+    if (asked.isOn('rules') && text !== '') io.stdout(`\n${text}\n`);
+  }
+  if (changed === 0) io.stdout('Nothing differs.\n');
+  if (scene.exitCode > 0) return 2;
+  return changed === 0 ? 0 : 1;
+};
+
+const localAddresses = (): string[] =>
+  Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address));
+
+const diffClusters = async (asked: ProxyArguments, io: CliIo): Promise<number> => {
   const [before, after] = await readScenes(asked, io);
   const families = asked.family === null ? FAMILIES : [asked.family];
   let changed = 0;
@@ -62,13 +88,17 @@ const sceneOf = (directories: readonly string[], { settings }: ProxyArguments, i
 const MARKS: Readonly<Record<ServicePortChange['kind'], string>> = { new: '+', gone: '-', changed: '~' };
 
 const changesText = (family: IpFamily, settings: readonly string[], services: readonly ServicePortChange[]): string => {
-  const title = family === 'IPv4' ? '' : ` (${family})`;
+  const title = familyTitle(family);
   const parts = [
     ...(settings.length === 0 ? [] : [{ head: `~ this node${title}`, lines: settings }]),
     ...services.map(({ key, kind, lines }) => ({ head: `${MARKS[kind]} ${key}${title}`, lines })),
   ];
-  return parts.map(({ head, lines }) => `${head}\n${lines.map((line) => `    ${line}\n`).join('')}`).join('');
+  return parts.map(({ head, lines }) => block(head, lines)).join('');
 };
+
+const familyTitle = (family: IpFamily): string => (family === 'IPv4' ? '' : ` (${family})`);
+const block = (head: string, lines: readonly string[]): string =>
+  `${head}\n${lines.map((line) => `    ${line}\n`).join('')}`;
 
 const summary = (counts: Readonly<Record<ServicePortChange['kind'], number>>): string => {
   const parts = [`${counts.new} new`, `${counts.gone} gone`, `${counts.changed} changed`];

@@ -32,20 +32,32 @@ export interface FamilyScene {
 
 export const FAMILIES: readonly IpFamily[] = ['IPv4', 'IPv6'];
 
-/** Reads the cluster that a command line names. Notes and faults of manifests go to standard error. Rejects with ProxyFault. */
-export const readScene = async ({ settings, place }: ProxyArguments, io: CliIo): Promise<Scene> => {
+/**
+ * Reads the cluster that a command line names. Notes and faults of manifests go to standard error. `localAddresses`: those of this machine's
+ * interfaces, where it is the node. Rejects with ProxyFault.
+ */
+export const readScene = async (
+  { settings, place }: ProxyArguments,
+  io: CliIo,
+  localAddresses: readonly string[] = [],
+): Promise<Scene> => {
   if (place === null) throw new ProxyFault(['where is the cluster? Give --manifests DIR or --kubeconfig FILE']);
-  return readSceneOf(place, settings, io);
+  return readSceneOf(place, settings, io, localAddresses);
 };
 
 /** Likewise, of a place. */
-export const readSceneOf = async (place: ClusterPlace, settings: ProxySettings, io: CliIo): Promise<Scene> => {
+export const readSceneOf = async (
+  place: ClusterPlace,
+  settings: ProxySettings,
+  io: CliIo,
+  ofInterfaces: readonly string[] = [],
+): Promise<Scene> => {
   const reading = await readCluster(place);
   for (const fault of reading.faults) io.stderr(`${fault}\n`);
   const chosen = chooseNode(reading, settings.hostnameOverride);
   if (chosen.note !== '') io.stderr(`# ${chosen.note}\n`);
   const model = modelOf(reading.objects, chosen.name);
-  const localAddresses = addressesOf(chosen);
+  const localAddresses = addressesOf(chosen, ofInterfaces);
   const familyScene = (family: IpFamily): FamilyScene => {
     const { ports, conflicts, serviceCidrs } = model.take(family);
     for (const conflict of conflicts) io.stderr(`# ${conflict}\n`);
@@ -74,10 +86,9 @@ const modelOf = (objects: readonly KubeObject[], nodeName: string): ClusterModel
 /** Text must not depend on the order in which a cluster was read. */
 const inOrder = (ports: ServicePorts): ServicePorts => new Map([...ports].sort(([a], [b]) => (a < b ? -1 : 1)));
 
-/** What the Node object says, and loopback, as no interface of the node can be asked. */
-const addressesOf = ({ node }: NodeChoice): ReadonlySet<string> => {
-  const addresses = (node?.addresses ?? []).flatMap(
-    ({ address }) => canonicalAddress(address, 'IPv4') ?? canonicalAddress(address, 'IPv6') ?? [],
-  );
+/** What the Node object says, and loopback: only on the node itself can interfaces be asked. */
+const addressesOf = ({ node }: NodeChoice, ofInterfaces: readonly string[]): ReadonlySet<string> => {
+  const texts = [...(node?.addresses ?? []).map(({ address }) => address), ...ofInterfaces];
+  const addresses = texts.flatMap((text) => canonicalAddress(text, 'IPv4') ?? canonicalAddress(text, 'IPv6') ?? []);
   return new Set([...addresses, '127.0.0.1', '::1']);
 };

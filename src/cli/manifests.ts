@@ -11,6 +11,8 @@ const USAGE = `usage: cluster-dns manifests DIR... [--service-cidr CIDR]...
 
 Prints what the manifests in the directories describe, completed as a cluster's controllers would: Namespaces,
 ClusterIPs, node ports, EndpointSlices, Pod addresses. Ready for: kubectl apply -f -
+ClusterIPs come from the ranges of --service-cidr, else of the ServiceCIDRs among the manifests, else from
+10.96.0.0/12 and fd00:10:96::/112.
 `;
 
 /** `cluster-dns manifests`: 0, 1 where a manifest has a fault (the rest is printed all the same), 2 for wrong arguments. */

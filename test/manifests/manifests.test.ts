@@ -71,6 +71,36 @@ describe('the examples', () => {
     expect(asList(service('default', 'multi-port').ports)).toHaveLength(3);
   });
 
+  it('are a cluster for the Service proxy: nodes, ranges, and every way in', () => {
+    expect(
+      cluster.nodes.map((raw) => [metaOf(raw).name, asObject(metaOf(raw).labels)['topology.kubernetes.io/zone']]),
+    ).toEqual([
+      ['n1', 'eu-1a'],
+      ['n2', 'eu-1b'],
+      ['n3', 'us-1a'],
+    ]);
+    expect(cluster.serviceCidrs.map((raw) => specOf(raw).cidrs)).toEqual([['10.96.0.0/12', 'fd00:10:96::/112']]);
+    const addresses = (name: string) => endpoints(name).flatMap((endpoint) => asList(endpoint.addresses));
+    expect(addresses('hello-world')).toEqual(['10.244.2.106', '10.244.2.107']);
+    expect(addresses('hostnames')).toEqual(['10.168.0.10', '10.168.1.12', '10.168.2.21']);
+    expect(endpoints('hostnames').map(({ nodeName, zone }) => [nodeName, zone])).toEqual([
+      ['n1', 'eu-1a'],
+      ['n2', 'eu-1b'],
+      ['n3', 'us-1a'],
+    ]);
+    const nodePort = (name: string) => asList(service('default', name).ports).map((port) => asObject(port).nodePort);
+    expect([nodePort('hostnames'), nodePort('hostnames-local')]).toEqual([[30_000], [30_001]]);
+    expect(service('default', 'hostnames-local').externalTrafficPolicy).toBe('Local');
+    expect(service('default', 'public').loadBalancerSourceRanges).toEqual(['198.51.100.0/24', '203.0.113.0/25']);
+    expect(service('default', 'public-local').healthCheckNodePort).toBe(32_080);
+    expect(nodePort('public-local')).toEqual([undefined]);
+    expect(service('default', 'shop')).toMatchObject({ externalIPs: ['80.11.12.10'], sessionAffinity: 'ClientIP' });
+    const keys = ['near-only', 'near-first', 'zone-only', 'zone-first'].map(
+      (name) => service('default', name).topologyKeys,
+    );
+    expect(keys.map((each) => asList(each).length)).toEqual([1, 2, 2, 4]);
+  });
+
   it('answer what their README says', () => {
     const rows = readFileSync('examples/README.md', 'utf8').matchAll(
       /dig [^`]* ([-a-z0-9]+)\.([-a-z]+)\.svc\.cluster\.local(?: AAAA)?` -> ([0-9a-f:.]+[0-9a-f])/g,

@@ -20,9 +20,12 @@ hello-world.default.svc.cluster.local MX
 hello-world.kube-system.svc.cluster.local A
 hostnames.default.svc.cluster.local A
 hostnames.default.svc.cluster.local SRV
-_default._tcp.hostnames.default.svc.cluster.local SRV
-10-244-1-10.hostnames.default.svc.cluster.local A
-10-244-1-12.hostnames.default.svc.cluster.local A
+hostnames-local.default.svc.cluster.local A
+public.default.svc.cluster.local A
+shop.default.svc.cluster.local A
+_http._tcp.hostnames.default.svc.cluster.local SRV
+10-168-0-10.hostnames.default.svc.cluster.local A
+10-168-2-21.hostnames.default.svc.cluster.local A
 webapp.default.svc.cluster.local A
 10-244-1-20.webapp.default.svc.cluster.local A
 10-244-1-21.webapp.default.svc.cluster.local A
@@ -73,6 +76,9 @@ www.example.org A
 -x 10.244.1.32
 -x 10.244.1.41
 -x 1.2.3.4
+-x 10.168.1.12
+-x 80.11.12.10
+-x 192.0.2.80
 -x fd00:10:96::6070
 -x 10.99.99.99
 `;

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { fateMatches } from '#test/packet-table/fate-matches.ts';
-import { flowText } from '#test/packet-table/flow-text.ts';
 import { packetTable } from '#test/packet-table/packet-table.ts';
 import { iptables } from './index.ts';
 

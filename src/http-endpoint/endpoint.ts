@@ -26,6 +26,9 @@ export interface EndpointTls {
 
 export type EndpointHandler = (request: EndpointRequest) => EndpointReply | Promise<EndpointReply>;
 
+/** No path of a request: each begins with a slash. */
+export const ANY_PATH = '*';
+
 /** CoreDNS's limits for reading, writing and idling. */
 const TIMEOUT_MS = 5000;
 const MAX_HEADER_OCTETS = 16 * 1024;
@@ -61,7 +64,7 @@ export class HttpEndpoint {
     return (this.#server?.address() as AddressInfo | null)?.port ?? 0;
   }
 
-  /** Serves a path until the function that it gives is called. */
+  /** Serves a path, or with `ANY_PATH` all that nobody else serves, until the function that it gives is called. */
   serve(path: string, handler: EndpointHandler): () => void {
     const handlers = this.#handlers.get(path) ?? [];
     this.#handlers.set(path, handlers);
@@ -153,7 +156,7 @@ export class HttpEndpoint {
 
   #replyTo(request: IncomingMessage): EndpointReply | Promise<EndpointReply> {
     const path = (request.url ?? '').split('?', 1)[0] as string;
-    const handler = this.#handlers.get(path)?.at(-1);
+    const handler = this.#handlers.get(path)?.at(-1) ?? this.#handlers.get(ANY_PATH)?.at(-1);
     if (handler === undefined)
       return { status: 404, body: '404 page not found\n', headers: { 'X-Content-Type-Options': 'nosniff' } };
     if (request.method !== 'GET' && request.method !== 'HEAD')

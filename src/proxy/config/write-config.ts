@@ -3,7 +3,11 @@ import { yamlOfValue } from './field-values.ts';
 import { FIELDS, type FieldValue } from './fields.ts';
 
 /** Values as a KubeProxyConfiguration in YAML, for `--write-config-to`: read again, it configures the same. */
-export const configurationText = (values: ReadonlyMap<string, FieldValue>): string => {
+export const configurationText = (values: ReadonlyMap<string, FieldValue>): string =>
+  dump(configurationOf(values), { lineWidth: -1, sortKeys: true });
+
+/** The same as an object. */
+export const configurationOf = (values: ReadonlyMap<string, FieldValue>): Readonly<Record<string, unknown>> => {
   const document: Record<string, unknown> = {
     apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
     kind: 'KubeProxyConfiguration',
@@ -21,5 +25,5 @@ export const configurationText = (values: ReadonlyMap<string, FieldValue>): stri
       section[second] = value;
     }
   }
-  return dump(document, { lineWidth: -1, sortKeys: true });
+  return document;
 };

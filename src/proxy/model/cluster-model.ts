@@ -3,10 +3,11 @@ import type { Node } from '#kube/objects/node.ts';
 import type { Service } from '#kube/objects/service.ts';
 import type { Change, Kind, KubeObject } from '#kube/source.ts';
 import type { IpFamily } from '../rule-options.ts';
+import { candidates } from './candidates.ts';
 import { ClusterNodes, type NodeEffect } from './cluster-nodes.ts';
 import { FamilyPorts } from './family-ports.ts';
 import { ServiceCidrs } from './service-cidrs.ts';
-import type { ServicePorts } from './service-port.ts';
+import type { Endpoint, ServicePort, ServicePorts } from './service-port.ts';
 import { ServiceState } from './service-state.ts';
 
 export interface ClusterModelSettings {
@@ -75,6 +76,17 @@ export class ClusterModel {
       triggersMs,
       noLocalEndpoints: kept.ports.noLocalEndpoints,
     };
+  }
+
+  /**
+   * All endpoints of a ServicePort that take traffic, here and elsewhere, chosen by policy or not: a flow that goes to one of them may go
+   * on. Unlike `take` it tells of now.
+   */
+  serving({ namespace, name, portName, protocol, family }: ServicePort): readonly Endpoint[] {
+    const slices = this.#services.get(`${namespace}/${name}`)?.slices ?? [];
+    return candidates(slices, { name: portName, protocol }, family, this.#nodes.nodeName).filter(
+      ({ endpoint }) => endpoint.isReady || endpoint.isServing,
+    );
   }
 
   #set(object: KubeObject): void {

@@ -1,8 +1,19 @@
 /** The family of a table, as nft calls it. */
 export type TableFamily = 'ip' | 'ip6';
 
-/** A part of a packet, or a random number, that rules look at; several make the key of a set. */
-export type Field = 'saddr' | 'daddr' | 'protocol' | 'dport' | { readonly random: number };
+export type Protocol = 'tcp' | 'udp' | 'sctp';
+
+/**
+ * A part of a packet, or a random number, that rules look at; several make the key of a set. `dport` is that of any protocol,
+ * `portOf` that of one: a rule with it matches no other.
+ */
+export type Field =
+  | 'saddr'
+  | 'daddr'
+  | 'protocol'
+  | 'dport'
+  | { readonly portOf: Protocol }
+  | { readonly random: number };
 
 export type Verdict =
   | { readonly kind: 'goto'; readonly chain: string }
@@ -17,7 +28,7 @@ export type Statement =
       readonly is: boolean;
       readonly ranges: readonly string[];
     }
-  | { readonly kind: 'protocol'; readonly is: 'tcp' | 'udp' | 'sctp' }
+  | { readonly kind: 'protocol'; readonly is: Protocol }
   | { readonly kind: 'interface'; readonly is: boolean; readonly name: string }
   | { readonly kind: 'local'; readonly field: 'saddr' | 'daddr' }
   | { readonly kind: 'new' }

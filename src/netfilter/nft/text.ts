@@ -30,7 +30,9 @@ export const keyText = (key: readonly Field[], family: TableFamily): string =>
   key.map((field) => fieldText(field, family)).join(' . ');
 
 const fieldText = (field: Field, family: TableFamily): string => {
-  if (typeof field !== 'string') return `numgen random mod ${field.random}`;
+  if (typeof field !== 'string') {
+    return 'random' in field ? `numgen random mod ${field.random}` : `${field.portOf} dport`;
+  }
   switch (field) {
     case 'saddr':
     case 'daddr':

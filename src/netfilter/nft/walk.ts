@@ -163,7 +163,11 @@ class Walker {
     step: (detail: string) => State,
   ): readonly Outcome[] {
     const random = key.at(-1);
-    const number = typeof random === 'object' ? random.random : 1;
+    const number = typeof random === 'object' && 'random' in random ? random.random : 1;
+    const isOther = key.some(
+      (field) => typeof field === 'object' && 'portOf' in field && field.portOf !== this.#packet.protocol,
+    );
+    if (isOther) return [{ state, end: 'on' }];
     const known = this.#table.elements.get(map);
     const entry = this.#key(state, key.slice(0, -1));
     return Array.from({ length: number }, (_, slot): Outcome => {
@@ -232,7 +236,7 @@ class Walker {
       case 'dport':
         return String(state.port);
       default:
-        return '0';
+        return 'portOf' in field ? String(state.port) : '0';
     }
   }
 }

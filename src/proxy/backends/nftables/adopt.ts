@@ -4,7 +4,7 @@ import { baseText, ruleText } from '#netfilter/nft/text.ts';
 import type { Endpoint, ServicePort } from '../../model/service-port.ts';
 import type { RuleOptions } from '../../rule-options.ts';
 import { type Changes, elementUse, type Uses } from './diff.ts';
-import { frameElements, frameOf, type Layout, numberChain } from './frame.ts';
+import { frameElements, frameOf, type Layout, numberChain, slotMap } from './frame.ts';
 import { hasSlots, planBlock } from './plan.ts';
 import { withSlots } from './slots.ts';
 
@@ -141,15 +141,14 @@ class Comparison {
 
 /** The endpoints of a ServicePort in the slots that the kernel has them in. */
 const readSlots = (port: ServicePort, listing: Listing): ServicePort => {
-  const end = `${port.protocol} . ${port.port}`;
-  const external = [...port.externalIPs, ...port.loadBalancerIPs].map((address) => `${address} . ${end}`);
-  const nodePort = port.nodePort > 0 ? [`${port.protocol} . ${port.nodePort}`] : [];
-  const clusterIp = [`${port.clusterIP} . ${end}`];
+  const external = [...port.externalIPs, ...port.loadBalancerIPs].map((address) => `${address} . ${port.port}`);
+  const nodePort = port.nodePort > 0 ? [`${port.nodePort}`] : [];
+  const clusterIp = [`${port.clusterIP} . ${port.port}`];
   const isLocal = port.internalPolicy === 'Local';
   const first = (places: readonly (readonly [string, readonly string[]])[]): readonly Endpoint[] => {
     for (const [set, keys] of places) {
       for (const key of keys) {
-        const endpoints = slotsOf(listing, set, key);
+        const endpoints = slotsOf(listing, slotMap(set, port.protocol), key);
         if (endpoints.length > 0) return endpoints;
       }
     }

@@ -5,6 +5,7 @@ import type {
   Frame,
   Hook,
   NamedSet,
+  Protocol,
   Rule,
   Statement,
   TableFamily,
@@ -42,16 +43,21 @@ export const frameElements = ({ nodePortAddresses }: RuleOptions): readonly Elem
     ? []
     : [...new Set(nodePortAddresses)].map((key) => ({ set: 'nodeport-ips', key, value: '' }));
 
-/** Chains for a number of endpoints, by what their names begin with: which map has the slots, and whether clients are hidden. */
+export const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp', 'sctp'];
+
+/** Chains for a number of endpoints, by what their names begin with: which maps have the slots, or which chain of that number comes next. */
 const NUMBER_FORMS = {
-  cluster: { key: ENTRY, map: 'endpoints' },
-  external: { before: 'cluster' },
-  local: { key: ENTRY, map: 'local-endpoints' },
-  nodeport: { before: 'nodeport-cluster' },
-  'nodeport-cluster': { key: NODE_PORT, map: 'nodeport-endpoints' },
-  'nodeport-local': { key: NODE_PORT, map: 'local-nodeport-endpoints' },
-} as const;
+  cluster: { key: ['daddr'], map: 'endpoints' },
+  external: { marksFor: 'cluster' },
+  local: { key: ['daddr'], map: 'local-endpoints' },
+  nodeport: { marksFor: 'nodeport-cluster' },
+  'nodeport-cluster': { key: [], map: 'nodeport-endpoints' },
+  'nodeport-local': { key: [], map: 'local-nodeport-endpoints' },
+} as const satisfies Readonly<Record<string, { marksFor: string } | { key: readonly Field[]; map: string }>>;
 export type NumberForm = keyof typeof NUMBER_FORMS;
+
+/** The map that has slots for this protocol. */
+export const slotMap = (map: string, protocol: Protocol): string => `${map}-${protocol}`;
 
 const NUMBER_CHAIN = /^(.+)-(\d+)$/;
 
@@ -65,10 +71,14 @@ export const isNumberChain = (name: string): boolean => {
 export const numberChain = (name: string, { masqueradeMark }: RuleOptions): Chain => {
   const [, form = '', number = ''] = NUMBER_CHAIN.exec(name) ?? [];
   const what = NUMBER_FORMS[form as NumberForm];
-  if ('before' in what) {
-    return { name, rules: [[{ kind: 'set-mark', bit: masqueradeMark }], [goto(`${what.before}-${number}`)]] };
+  if ('marksFor' in what) {
+    return { name, rules: [[{ kind: 'set-mark', bit: masqueradeMark }], [goto(`${what.marksFor}-${number}`)]] };
   }
-  return { name, rules: [[{ kind: 'dnat-map', key: [...what.key, { random: Number(number) }], map: what.map }]] };
+  const rules = PROTOCOLS.map((protocol): Rule => {
+    const key: readonly Field[] = [...what.key, { portOf: protocol }, { random: Number(number) }];
+    return [{ kind: 'dnat-map', key, map: slotMap(what.map, protocol) }];
+  });
+  return { name, rules };
 };
 
 /** What a rule asks to know traffic of own pods; nothing where they can't be told. */
@@ -140,28 +150,31 @@ const commonSets = (family: TableFamily): readonly NamedSet[] => {
   ];
 };
 
+/**
+ * A slot has no type that could be named, so `typeof` has to say what is in these maps; and as nft evaluates that in each rule that is added
+ * later, it has to name the protocol: a map for each.
+ */
 const slotMaps = (family: TableFamily): readonly NamedSet[] => {
   const address = addressType(family);
   const entry = `${address} . inet_proto . inet_service`;
   const nodePort = 'inet_proto . inet_service';
-  // The slot has no type that could be named: only `typeof` can say it.
-  const slots = (name: string, key: string, about: string): NamedSet => ({
-    name,
-    kind: 'map',
-    declaration: [`typeof ${key} . numgen random mod 2 : ${family} daddr . th dport`],
-    about,
-  });
-  const entryKey = `${family} daddr . meta l4proto . th dport`;
-  const nodePortKey = 'meta l4proto . th dport';
+  const slots = (name: string, key: string, about: string): readonly NamedSet[] =>
+    PROTOCOLS.map((protocol) => ({
+      name: slotMap(name, protocol),
+      kind: 'map',
+      declaration: [`typeof ${key}${protocol} dport . numgen random mod 2 : ${family} daddr . ${protocol} dport`],
+      about,
+    }));
+  const daddr = `${family} daddr . `;
   return [
-    slots('endpoints', entryKey, 'entry . slot -> endpoint'),
-    slots('nodeport-endpoints', nodePortKey, 'node port . slot -> endpoint'),
+    ...slots('endpoints', daddr, 'address . port of a Service . slot -> endpoint'),
+    ...slots('nodeport-endpoints', '', 'node port . slot -> endpoint'),
     map('short-cut-ips', entry, 'external policy Local: for own pods and this node'),
     map('local-ips', entry, 'external policy Local: for all others'),
-    slots('local-endpoints', entryKey, 'external policy Local: entry . slot -> endpoint of this node'),
+    ...slots('local-endpoints', daddr, 'external policy Local: address . port . slot -> endpoint of this node'),
     map('short-cut-nodeports', nodePort, 'external policy Local: for own pods and this node'),
     map('local-nodeports', nodePort, 'external policy Local: for all others'),
-    slots('local-nodeport-endpoints', nodePortKey, 'external policy Local: node port . slot -> endpoint of this node'),
+    ...slots('local-nodeport-endpoints', '', 'external policy Local: node port . slot -> endpoint of this node'),
     {
       name: 'source-ranges',
       kind: 'set',

@@ -1,7 +1,7 @@
 import type { Chain, Element, NamedSet } from '#netfilter/nft/ruleset.ts';
 import type { Endpoint, Outcome, ServicePort } from '../../model/service-port.ts';
 import type { RuleOptions } from '../../rule-options.ts';
-import type { Layout, NumberForm } from './frame.ts';
+import { type Layout, type NumberForm, slotMap } from './frame.ts';
 import { serviceChain } from './names.ts';
 import { serviceChains } from './service-chains.ts';
 import { allowedSources } from './source-ranges.ts';
@@ -39,6 +39,8 @@ export const planBlock = (port: ServicePort, options: RuleOptions, layout: Layou
 /** Where traffic comes in, and the maps that know it. */
 interface Entry {
   readonly key: string;
+  /** The key of slots before the number: their maps are of one protocol. */
+  readonly slots: string;
   readonly maps: EntryMaps;
 }
 
@@ -85,11 +87,13 @@ const NODE_PORT_MAPS: EntryMaps = {
 
 const addressEntry = ({ protocol, port }: ServicePort, address: string): Entry => ({
   key: `${address} . ${protocol} . ${port}`,
+  slots: `${address} . ${port}`,
   maps: ADDRESS_MAPS,
 });
 
 const nodePortEntry = ({ protocol, nodePort }: ServicePort): Entry => ({
   key: `${protocol} . ${nodePort}`,
+  slots: `${nodePort}`,
   maps: NODE_PORT_MAPS,
 });
 
@@ -204,16 +208,18 @@ class BlockBuilder {
   }
 
   /** Sends an entry to the chain for the number of its endpoints, and puts those into slots. */
-  #addChoice(map: string, { key, maps }: Entry, form: NumberForm, slots: string, endpoints: readonly Endpoint[]): void {
+  #addChoice(map: string, entry: Entry, form: NumberForm, slots: string, endpoints: readonly Endpoint[]): void {
+    const { key, maps } = entry;
     const number = endpoints.length;
     if (number === 0) return;
     const chain = `${form}-${number}`;
     this.#addVerdict(map, key, chain);
     this.#numberChains.add(chain);
     if (form === maps.masqueraded) this.#numberChains.add(`${maps.direct}-${number}`);
+    const set = slotMap(slots, this.#port.protocol);
     for (let slot = 0; slot < number; slot++) {
       const { address, port } = endpoints[slot] as Endpoint;
-      this.#add(slots, `${key} . ${slot}`, `${address} . ${port}`);
+      this.#add(set, `${entry.slots} . ${slot}`, `${address} . ${port}`);
     }
   }
 

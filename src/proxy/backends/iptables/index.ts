@@ -1,4 +1,5 @@
 import type { RuleBackend } from '../../rule-backend.ts';
+import { removeTables } from '../nftables/remove.ts';
 import { IptablesWriter } from './apply.ts';
 import { cleanUpIptables } from './clean-up.ts';
 import { type IptablesVariant, iptablesCommands, requireIptables } from './commands.ts';
@@ -17,9 +18,10 @@ export const iptablesBackend = ({ variant = 'default' }: IptablesSettings = {}):
   diff: diffRules,
   trace: traceRules,
   async open(environment) {
-    const commands = iptablesCommands(environment.family, variant);
-    for (const command of Object.values(commands)) await requireIptables(environment.run, command, ['--version']);
-    return new IptablesWriter(environment, commands, () => Promise.resolve());
+    const { family, run } = environment;
+    const commands = iptablesCommands(family, variant);
+    for (const command of Object.values(commands)) await requireIptables(run, command, ['--version']);
+    return new IptablesWriter(environment, commands, () => removeTables(run, [family]));
   },
   cleanUp: (run) => cleanUpIptables(run),
 });

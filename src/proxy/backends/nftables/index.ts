@@ -26,7 +26,7 @@ function backendOf(layout: Layout): RuleBackend {
     diff: (before, after, options) => diffText(before, after, options, layout),
     trace: (services, options, machine, packet) => traceTable(services.values(), options, layout, machine, packet),
     open: (environment) => openWriter(environment, layout),
-    cleanUp: removeTables,
+    cleanUp: (run) => removeTables(run),
   };
 }
 

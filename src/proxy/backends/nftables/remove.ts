@@ -1,12 +1,15 @@
 import { tableText } from '#netfilter/nft/text.ts';
 import { CommandError, type Run } from '#netfilter/run.ts';
+import type { IpFamily } from '../../rule-options.ts';
 import { tableOf } from './names.ts';
 import { runNft } from './nft.ts';
 
-/** Deletes the tables of both families, with all that is in them. */
-export const removeTables = async (run: Run): Promise<void> => {
+const BOTH: readonly IpFamily[] = ['IPv4', 'IPv6'];
+
+/** Deletes the tables of these families, with all that is in them. */
+export const removeTables = async (run: Run, families = BOTH): Promise<void> => {
   try {
-    for (const family of ['IPv4', 'IPv6'] as const) {
+    for (const family of families) {
       const name = tableText(tableOf(family));
       await runNft(run, ['-f', '-'], `table ${name}\ndelete table ${name}\n`);
     }

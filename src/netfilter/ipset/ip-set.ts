@@ -22,8 +22,7 @@ export const setOptions = ({ type, family, members }: Omit<IpSet, 'name'>): stri
 };
 
 /** `10.0.0.1,tcp:80` */
-export const addressAndPort = (address: string, protocol: string, port: number): string =>
-  `${address},${protocol}:${port}`;
+export const portMember = (address: string, protocol: string, port: number): string => `${address},${protocol}:${port}`;
 
 /** A range as ipset writes it: that of one address is the address. */
 export const rangeMember = (range: string): string =>

@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import type { Packet } from '../packet.ts';
-import { addressAndPort, type IpSet } from './ip-set.ts';
+import { type IpSet, portMember } from './ip-set.ts';
 
 export type Direction = 'src' | 'dst';
 
@@ -14,11 +14,11 @@ export const isMember = ({ type, members }: IpSet, directions: readonly Directio
     case 'hash:ip':
       return members.has(first ?? '');
     case 'hash:ip,port':
-      return members.has(addressAndPort(first ?? '', protocol, port));
+      return members.has(portMember(first ?? '', protocol, port));
     case 'hash:ip,port,ip':
-      return members.has(`${addressAndPort(first ?? '', protocol, port)},${third}`);
+      return members.has(`${portMember(first ?? '', protocol, port)},${third}`);
     case 'hash:ip,port,net':
-      return isInRange(members, addressAndPort(first ?? '', protocol, port), third ?? '');
+      return isInRange(members, portMember(first ?? '', protocol, port), third ?? '');
   }
 };
 

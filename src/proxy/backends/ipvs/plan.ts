@@ -1,5 +1,5 @@
 import ipaddr from 'ipaddr.js';
-import { addressAndPort, type IpSet, rangeMember } from '#netfilter/ipset/ip-set.ts';
+import { type IpSet, portMember, rangeMember } from '#netfilter/ipset/ip-set.ts';
 import { serviceText, type VirtualServer } from '#netfilter/ipvs/virtual-server.ts';
 import type { Endpoint, ServicePort, ServicePorts } from '../../model/service-port.ts';
 import type { RuleOptions } from '../../rule-options.ts';
@@ -48,7 +48,7 @@ class PlanInWork {
 
   take(service: ServicePort): void {
     for (const { address, port, isLocal } of [...service.clusterEndpoints, ...service.localEndpoints])
-      if (isLocal) this.#sets.add('KUBE-LOOP-BACK', `${addressAndPort(address, service.protocol, port)},${address}`);
+      if (isLocal) this.#sets.add('KUBE-LOOP-BACK', `${portMember(address, service.protocol, port)},${address}`);
     this.#clusterIP(service);
     this.#externalIPs(service);
     this.#loadBalancers(service);
@@ -69,7 +69,7 @@ class PlanInWork {
 
   #clusterIP(service: ServicePort): void {
     const { clusterIP, protocol, port } = service;
-    this.#sets.add('KUBE-CLUSTER-IP', addressAndPort(clusterIP, protocol, port));
+    this.#sets.add('KUBE-CLUSTER-IP', portMember(clusterIP, protocol, port));
     this.#addresses.add(clusterIP);
     this.#serve(service, clusterIP, port, internalEndpoints(service));
   }
@@ -77,7 +77,7 @@ class PlanInWork {
   #externalIPs(service: ServicePort): void {
     const key = service.externalPolicy === 'Local' ? 'KUBE-EXTERNAL-IP-LOCAL' : 'KUBE-EXTERNAL-IP';
     for (const address of service.externalIPs) {
-      this.#sets.add(key, addressAndPort(address, service.protocol, service.port));
+      this.#sets.add(key, portMember(address, service.protocol, service.port));
       this.#bind(address);
       this.#serve(service, address, service.port, externalEndpoints(service));
     }
@@ -86,7 +86,7 @@ class PlanInWork {
   #loadBalancers(service: ServicePort): void {
     const { protocol, port, sourceRanges } = service;
     for (const address of service.loadBalancerIPs) {
-      const entry = addressAndPort(address, protocol, port);
+      const entry = portMember(address, protocol, port);
       this.#sets.add('KUBE-LOAD-BALANCER', entry);
       if (service.externalPolicy === 'Local') this.#sets.add('KUBE-LOAD-BALANCER-LOCAL', entry);
       if (sourceRanges.length > 0) {
@@ -107,7 +107,7 @@ class PlanInWork {
     const isLocal = service.externalPolicy === 'Local';
     const sets = NODE_PORT_SETS[protocol];
     for (const address of this.#nodePortAddresses) {
-      const member = protocol === 'sctp' ? addressAndPort(address, protocol, nodePort) : String(nodePort);
+      const member = protocol === 'sctp' ? portMember(address, protocol, nodePort) : String(nodePort);
       this.#sets.add(sets.all, member);
       if (isLocal) this.#sets.add(sets.local, member);
       this.#serve(service, address, nodePort, externalEndpoints(service));

@@ -215,7 +215,9 @@ const openSource = async (
     throw new ProxyFault([`${fault} (--kubeconfig FILE, --master URL and --manifests DIR are other ways)`]);
   const { ApiSource } = await import('#kube/api-source.ts');
   const userAgent = `cluster-dns-proxy/${VERSION} (${process.platform}/${process.arch}/node${process.versions.node})`;
-  return new ApiSource({ connection, filter, log, metrics, userAgent, random: Math.random });
+  const meanwhile = { stale: 'rules stay as they were then', unread: 'the rules that are there stay' };
+  const told = { log, metrics, userAgent, meanwhile, metricPrefix: '' };
+  return new ApiSource({ connection, filter, random: Math.random, ...told });
 };
 
 const connectionOf = ({ kubeconfig }: ProxySettings, master: string): ApiConnection => {

@@ -131,12 +131,17 @@ describe('ApiSource', () => {
     expect(source.isSynced()).toBe(true);
   });
 
-  it('counts requests as client-go does', async () => {
+  it.each([
+    undefined,
+    '',
+  ])('counts requests as client-go does, under the prefix of CoreDNS or another (%j)', async (metricPrefix) => {
     server.canWatchList = true;
-    const { source, metrics } = start({});
+    const options = metricPrefix === undefined ? {} : { metricPrefix };
+    running = startSource({ connection: { kind: 'endpoint', url: server.url }, ...options });
+    const { source, metrics } = running;
     await until(() => source.isSynced() && server.watches.size === 2);
     const labels = `host="127.0.0.1:${server.port}"`;
-    const prefix = 'coredns_kubernetes_rest_client';
+    const prefix = `\n${metricPrefix ?? 'coredns_kubernetes_'}rest_client`;
     const shown = async (...lines: string[]): Promise<void> => {
       let text = '';
       const render = async (): Promise<void> => {

@@ -7,7 +7,7 @@ import { type ApiConnection, openConnection } from './api/connection.ts';
 import type { KnownObjects } from './api/known-objects.ts';
 import { Reflector } from './api/reflector.ts';
 import { watchedResources } from './api/resource.ts';
-import { Staleness } from './api/staleness.ts';
+import { type Meanwhile, Staleness } from './api/staleness.ts';
 import type { ClusterSource, Kind, KubeObject, SourceEvents, SourceFilter } from './source.ts';
 
 export type { ApiConnection } from './api/connection.ts';
@@ -19,6 +19,10 @@ export interface ApiSourceOptions {
   readonly metrics: Metrics;
   readonly userAgent: string;
   readonly random: () => number;
+  /** What the user does while the API server is away, for the log; that of DNS unless it is given. */
+  readonly meanwhile?: Meanwhile;
+  /** What the names of the requests' metrics begin with; CoreDNS's prefix unless it is given. */
+  readonly metricPrefix?: string;
   readonly clock?: Clock;
   /** Where a Pod's `/var/run/secrets/...` is looked for; for tests. */
   readonly serviceAccountRoot?: string;
@@ -44,14 +48,14 @@ export class ApiSource implements ClusterSource {
   start(events: SourceEvents): void {
     const { connection, filter, log, metrics, userAgent, random, clock = systemClock } = this.#options;
     const connector = openConnection(connection, this.#options.serviceAccountRoot);
-    const client = new ApiClient({ connector, metrics, userAgent, clock });
+    const client = new ApiClient({ connector, metrics, userAgent, clock, metricPrefix: this.#options.metricPrefix });
     const apply = metrics.histogram({
       name: 'cluster_dns_kubernetes_event_apply_seconds',
       help: 'Time from reading the octets of a watch event to its being served.',
       labels: ['kind'],
       buckets: WORK_BUCKETS,
     });
-    const followed = new Staleness({ metrics, log, clock });
+    const followed = new Staleness({ metrics, log, clock, meanwhile: this.#options.meanwhile });
     const reflectors = watchedResources(filter).map((resource) => {
       const synced = (): void => {
         this.#awaited.delete(resource.kind);

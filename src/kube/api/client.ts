@@ -20,9 +20,11 @@ export interface ClientOptions {
   readonly metrics: Metrics;
   readonly userAgent: string;
   readonly clock: Clock;
+  /** What the names of its metrics begin with: CoreDNS's prefix unless it is given. */
+  readonly metricPrefix?: string | undefined;
 }
 
-/** GET requests to the API server over kept connections, counted as CoreDNS counts them. */
+/** GET requests to the API server over kept connections, counted as client-go counts them. */
 export class ApiClient {
   readonly #options: ClientOptions;
   readonly #agents = {
@@ -38,7 +40,7 @@ export class ApiClient {
   constructor(options: ClientOptions) {
     this.#options = options;
     this.reachability = new Reachability(options.clock);
-    this.#meters = new Meters(options.metrics);
+    this.#meters = new Meters(options.metrics, options.metricPrefix ?? 'coredns_kubernetes_');
   }
 
   /** The body of a 200. Rejects with a KubeError for all else; credentials that are refused are read again once, at once. */
@@ -138,27 +140,27 @@ const unlessAborted = async <T>(promise: Promise<T>, signal: AbortSignal): Promi
   }
 };
 
-/** The families that CoreDNS takes over from client-go; `host` is `HOST:PORT`. */
+/** The families of client-go, which CoreDNS gives a prefix; `host` is `HOST:PORT`. */
 class Meters {
   readonly #duration;
   readonly #limiter;
   readonly #requests;
 
-  constructor(metrics: Metrics) {
+  constructor(metrics: Metrics, prefix: string) {
     this.#duration = metrics.histogram({
-      name: 'coredns_kubernetes_rest_client_request_duration_seconds',
+      name: `${prefix}rest_client_request_duration_seconds`,
       help: 'Time from a request to the API server to the head of its response.',
       labels: ['verb', 'host'],
       buckets: DEFAULT_BUCKETS,
     });
     this.#limiter = metrics.histogram({
-      name: 'coredns_kubernetes_rest_client_rate_limiter_duration_seconds',
+      name: `${prefix}rest_client_rate_limiter_duration_seconds`,
       help: 'Time that requests to the API server were held back here; nothing holds them back.',
       labels: ['verb', 'host'],
       buckets: DEFAULT_BUCKETS,
     });
     this.#requests = metrics.counter({
-      name: 'coredns_kubernetes_rest_client_requests_total',
+      name: `${prefix}rest_client_requests_total`,
       help: 'Requests to the API server, by the status of the response.',
       labels: ['code', 'method', 'host'],
     });

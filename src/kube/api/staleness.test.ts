@@ -5,20 +5,21 @@ import { ApiScene, paused } from '#test/api-scene.ts';
 import { NAMESPACES, SERVICES } from '#test/fake-api-server.ts';
 import { FakeClock } from '#test/fake-clock.ts';
 import { until } from '#test/until.ts';
-import { Staleness } from './staleness.ts';
+import { type Meanwhile, Staleness } from './staleness.ts';
 
 const SERVICE = { kind: 'Service', title: 'Services' } as const;
 const SLICE = { kind: 'EndpointSlice', title: 'EndpointSlices' } as const;
 const STALE_MS = 30_000;
 
-const stage = (metrics = new Metrics()) => {
+const stage = (metrics = new Metrics(), meanwhile?: Meanwhile) => {
   const lines: string[] = [];
   const log = new Log({
     write: (level, _, message) => void lines.push(`${level}: ${message}`),
     flush: async () => undefined,
   });
   const clock = new FakeClock();
-  const staleness = new Staleness({ metrics, log, clock, wallMs: () => Date.UTC(2026, 0, 2, 3, 4, 5) + clock.time });
+  const wallMs = (): number => Date.UTC(2026, 0, 2, 3, 4, 5) + clock.time;
+  const staleness = new Staleness({ metrics, log, clock, meanwhile, wallMs });
   /** Lets time pass, with the deadlines that end in it. */
   const pass = (ms: number): void => {
     const from = clock.time;
@@ -127,6 +128,20 @@ describe('the log', () => {
     pass(5000);
     services.proven();
     expect(lines).toEqual([]);
+  });
+
+  it('says what its user does meanwhile', () => {
+    const { staleness, lines, pass } = stage(new Metrics(), {
+      stale: 'rules stay as they were',
+      unread: 'no rules yet',
+    });
+    const services = staleness.follow(SERVICE);
+    pass(STALE_MS);
+    services.opened();
+    services.proven();
+    services.ended();
+    pass(STALE_MS);
+    expect(lines.map((line) => line.split('; ')[1])).toEqual(['no rules yet', undefined, 'rules stay as they were']);
   });
 
   it('says what was never read as what it is', () => {

@@ -8,7 +8,22 @@ const STALE_MS = 30_000;
 /** Kinds that fell out of step within this time share the line: an outage meets them one after the other. */
 const TOGETHER_MS = 5000;
 
+/** What a source's user does without it, as a log line ends. */
+export interface Meanwhile {
+  /** While what it knows may be old. */
+  readonly stale: string;
+  /** As long as it knows nothing yet. */
+  readonly unread: string;
+}
+
+const NAMES: Meanwhile = {
+  stale: 'names are answered as they were then',
+  unread: 'names that are not known get SERVFAIL',
+};
+
 export interface StalenessOptions {
+  /** That of DNS unless it is given. */
+  readonly meanwhile?: Meanwhile | undefined;
   readonly metrics: Metrics;
   readonly log: Log;
   readonly clock: Clock;
@@ -54,7 +69,7 @@ export class Staleness {
   }
 
   #tell(): void {
-    const { log, clock, wallMs = Date.now } = this.#options;
+    const { log, clock, wallMs = Date.now, meanwhile = NAMES } = this.#options;
     const isDue = (kind: FollowedKind): boolean => !this.#told.has(kind) && kind.staleMs() >= STALE_MS - TOGETHER_MS;
     const due = this.#kinds.filter(isDue);
     const say = (kinds: readonly FollowedKind[], words: string, result: string): void => {
@@ -67,11 +82,11 @@ export class Staleness {
       for (const kind of kinds) this.#told.add(kind);
     };
     const wasInStep = (kind: FollowedKind): boolean => kind.wasInStep;
-    say(due.filter(wasInStep), 'out of step with the API server', 'names are answered as they were then');
+    say(due.filter(wasInStep), 'out of step with the API server', meanwhile.stale);
     say(
       due.filter((kind) => !wasInStep(kind)),
       'not yet read from the API server, which is tried',
-      'names that are not known get SERVFAIL',
+      meanwhile.unread,
     );
   }
 

@@ -15,7 +15,10 @@ export interface RuleOptions {
   readonly masqueradeAll: boolean;
   /** One bit of the packet mark. */
   readonly masqueradeMark: number;
-  /** Node addresses that node ports answer on; `all` is every local one. Loopback is not among them: the next field says it. */
+  /**
+   * Node addresses that node ports answer on; `all` is every local one but loopback's. In the modes of iptables a list has 127.0.0.1 in it
+   * where node ports answer there; the rules of nftables have a way of their own for it.
+   */
   readonly nodePortAddresses: 'all' | readonly string[];
   /** Node ports answer on 127.0.0.1, too; IPv4 only. */
   readonly localhostNodePorts: boolean;

@@ -123,18 +123,18 @@ const nodePorts = (
   mode: ProxyMode,
 ): Pick<RuleOptions, 'nodePortAddresses' | 'localhostNodePorts'> => {
   const isOfFamily = (text: string): boolean => text.includes(':') === (config.ipFamily === 'IPv6');
-  const localhostNodePorts = config.ipFamily === 'IPv4' && config.localhostNodePorts;
+  const isWanted = config.ipFamily === 'IPv4' && config.localhostNodePorts;
   const asked = config.nodePortAddresses ?? (mode === 'nftables' ? ['primary'] : []);
-  if (asked.length === 0) return { nodePortAddresses: 'all', localhostNodePorts };
   const ranges = asked.filter((text) => text !== 'primary' && isOfFamily(text)).map((range) => ipaddr.parseCIDR(range));
-  if (ranges.some(([, bits]) => bits === 0)) return { nodePortAddresses: 'all', localhostNodePorts };
+  if (asked.length === 0 || ranges.some(([, bits]) => bits === 0))
+    return { nodePortAddresses: 'all', localhostNodePorts: isWanted };
   const isAsked = (address: string): boolean =>
     (asked.includes('primary') && address === config.nodeIP) ||
     ranges.some((range) => ipaddr.parse(address).match(range));
-  return {
-    nodePortAddresses: config.nodeIPs.filter(isOfFamily).filter(isAsked),
-    localhostNodePorts: localhostNodePorts && (mode === 'nftables' || isAsked('127.0.0.1')),
-  };
+  const addresses = config.nodeIPs.filter(isOfFamily).filter(isAsked);
+  if (mode === 'nftables') return { nodePortAddresses: addresses, localhostNodePorts: isWanted };
+  const localhostNodePorts = isWanted && isAsked('127.0.0.1');
+  return { nodePortAddresses: localhostNodePorts ? [...addresses, '127.0.0.1'] : addresses, localhostNodePorts };
 };
 
 const packetFlow = (flow: RawFlow): PacketFlow => ({

@@ -14,6 +14,8 @@ export const runCommand = async (args: readonly string[], io: CliIo): Promise<nu
       return (await import('./manifests.ts')).runManifests(rest, io);
     case 'pod':
       return (await import('./pod.ts')).runPod(rest, io);
+    case 'proxy':
+      return (await import('./proxy.ts')).runProxy(rest, io);
     case 'help':
       io.stdout(USAGE);
       return 0;

@@ -28,7 +28,6 @@ export class UsageError extends Error {
 /** Subcommands that are planned and not there, each with what to do meanwhile. */
 export const UNBUILT_COMMANDS: ReadonlyMap<string, string> = new Map([
   ['node-cache', "use Kubernetes' NodeLocal DNSCache in front of this server"],
-  ['proxy', 'use kube-proxy'],
   ['explain', 'cluster-dns check FILE tells what is wrong with a Corefile'],
   ['query', 'use dig'],
 ]);
@@ -67,6 +66,7 @@ export const USAGE = `Usage: cluster-dns [flags]
        cluster-dns check FILE               validate a Corefile and start nothing
        cluster-dns manifests DIR...         print the completed objects of manifest directories
        cluster-dns pod NAMESPACE/POD        print a pod's resolv.conf and Service variables
+       cluster-dns proxy COMMAND            the Service proxy, in place of kube-proxy: cluster-dns proxy help
 
   -conf FILE          Corefile to load (default "Corefile"); stdin reads standard input
   -dns.port, -p PORT  default port of server blocks (default 53)

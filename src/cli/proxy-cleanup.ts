@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { CommandError, type Run, runCommand } from '#netfilter/run.ts';
+import { missingRights } from '#proxy/agent/tools.ts';
 import type { ProxyMode } from '#proxy/rule-backend.ts';
 import type { CliIo } from './io.ts';
 import { longFlags } from './long-flags.ts';
@@ -20,13 +20,13 @@ export const runProxyCleanup = async (
   args: readonly string[],
   io: CliIo,
   run: Run = runCommand,
-  isAllowed = mayChangeRules,
+  rightsFault = missingRights(),
 ): Promise<number> => {
   if (isHelp(args)) {
     io.stdout(USAGE);
     return 0;
   }
-  if (!isAllowed()) throw new ProxyFault(['needs root, or the capability NET_ADMIN, to change rules']);
+  if (rightsFault !== '') throw new ProxyFault([rightsFault]);
   const before = await listRules(run);
   const faults: string[] = [];
   for (const mode of MODES) {
@@ -52,13 +52,6 @@ const isHelp = (args: readonly string[]): boolean => {
   } catch (error) {
     throw new ProxyFault([(error as Error).message]);
   }
-};
-
-const CAP_NET_ADMIN = 12n;
-
-const mayChangeRules = (): boolean => {
-  const [, effective = '0'] = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
-  return ((BigInt(`0x${effective}`) >> CAP_NET_ADMIN) & 1n) === 1n;
 };
 
 /** What of Service proxies is in the kernel, a text for each. Tools that are not there have left nothing. */

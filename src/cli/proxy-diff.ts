@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { type Run, runCommand } from '#netfilter/run.ts';
+import { missingRights, probe } from '#proxy/agent/tools.ts';
 import type { IpFamily, LocalTraffic, RuleOptions } from '#proxy/rule-options.ts';
 import type { CliIo } from './io.ts';
 import { type ProxyArguments, readArguments, type ToolUsage } from './proxy-arguments.ts';
@@ -36,9 +38,12 @@ export const runProxyDiff = async (args: readonly string[], io: CliIo, run: Run 
 
 /** From what the kernel has to what it should have. */
 const diffLive = async (asked: ProxyArguments, io: CliIo, run: Run): Promise<number> => {
-  const scene = await readScene(asked, io, localAddresses());
+  const rightsFault = missingRights();
+  if (rightsFault !== '') throw new ProxyFault([rightsFault]);
+  const probes = await probe(asked.settings.mode, run);
+  const scene = await readScene(asked, io, { localAddresses: localAddresses(), probes });
   let changed = 0;
-  for (const family of asked.family === null ? FAMILIES : [asked.family]) {
+  for (const family of asked.family === null ? machineFamilies() : [asked.family]) {
     const { changes, text } = await liveDifference(scene.settings.mode, scene.families[family], run);
     changed += changes.length;
     io.stdout(changes.map(({ head, lines }) => block(`${head}${familyTitle(family)}`, lines)).join(''));
@@ -48,6 +53,8 @@ const diffLive = async (asked: ProxyArguments, io: CliIo, run: Run): Promise<num
   if (scene.exitCode > 0) return 2;
   return changed === 0 ? 0 : 1;
 };
+
+const machineFamilies = (): readonly IpFamily[] => (existsSync('/proc/net/if_inet6') ? FAMILIES : ['IPv4']);
 
 const localAddresses = (): string[] =>
   Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address));

@@ -31,10 +31,10 @@ describe('the node', () => {
 
   it('that is not there is refused, with those that are', () => {
     expect(faultOf('node-1', 'node-2')).toEqual([
-      '--node node-9: examples has no such Node; did you mean "node-1"? It has node-1, node-2',
+      '--node node-9: examples has no such Node; it has node-1, node-2; did you mean "node-1"?',
     ]);
     const many = Array.from({ length: 20 }, (_, index) => `worker-${index}`);
-    expect(faultOf(...many)[0]).toMatch(/It has worker-0, .*worker-7, and 12 more$/);
+    expect(faultOf(...many)[0]).toMatch(/it has worker-0, .*worker-7, and 12 more$/);
   });
 
   it('may be any where there are no Nodes, which is said', () => {

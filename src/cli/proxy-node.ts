@@ -36,6 +36,6 @@ export const chooseNode = ({ objects, title }: ClusterReading, name: string, hos
   if (name === '') throw new ProxyFault([`which node? Give --node NAME; ${title} has ${shown}`]);
   const hint = suggestion(name, names);
   throw new ProxyFault([
-    `--node ${name}: ${title} has no such Node${hint === undefined ? '' : `; ${hint}`} It has ${shown}`,
+    `--node ${name}: ${title} has no such Node; it has ${shown}${hint === undefined ? '' : `; ${hint}`}`,
   ]);
 };

@@ -1,6 +1,7 @@
 import type { KubeObject } from '#kube/source.ts';
 import type { Machine } from '#netfilter/packet.ts';
-import { ruleOptions, USUAL_PROBES } from '#proxy/config/rule-options.ts';
+import { withNodeAddress } from '#proxy/agent/with-node-address.ts';
+import { type Probes, ruleOptions, USUAL_PROBES } from '#proxy/config/rule-options.ts';
 import type { ProxySettings } from '#proxy/config/settings.ts';
 import { canonicalAddress } from '#proxy/model/address.ts';
 import { ClusterModel } from '#proxy/model/cluster-model.ts';
@@ -30,19 +31,24 @@ export interface FamilyScene {
   readonly options: RuleOptions;
 }
 
+/** What only the node itself can tell. */
+export interface SeenMachine {
+  /** Of all its interfaces. */
+  readonly localAddresses: readonly string[];
+  readonly probes: Probes;
+}
+
+const UNSEEN: SeenMachine = { localAddresses: [], probes: USUAL_PROBES };
+
 export const FAMILIES: readonly IpFamily[] = ['IPv4', 'IPv6'];
 
 /**
- * Reads the cluster that a command line names. Notes and faults of manifests go to standard error. `localAddresses`: those of this machine's
- * interfaces, where it is the node. Rejects with ProxyFault.
+ * Reads the cluster that a command line names. Notes and faults of manifests go to standard error. `seen`: what was asked of this
+ * machine, where it is the node. Rejects with ProxyFault.
  */
-export const readScene = async (
-  { settings, place }: ProxyArguments,
-  io: CliIo,
-  localAddresses: readonly string[] = [],
-): Promise<Scene> => {
+export const readScene = async ({ settings, place }: ProxyArguments, io: CliIo, seen?: SeenMachine): Promise<Scene> => {
   if (place === null) throw new ProxyFault(['where is the cluster? Give --manifests DIR or --kubeconfig FILE']);
-  return readSceneOf(place, settings, io, localAddresses);
+  return readSceneOf(place, settings, io, seen);
 };
 
 /** Likewise, of a place. */
@@ -50,19 +56,19 @@ export const readSceneOf = async (
   place: ClusterPlace,
   settings: ProxySettings,
   io: CliIo,
-  ofInterfaces: readonly string[] = [],
+  seen: SeenMachine = UNSEEN,
 ): Promise<Scene> => {
   const reading = await readCluster(place);
   for (const fault of reading.faults) io.stderr(`${fault}\n`);
   const chosen = chooseNode(reading, settings.hostnameOverride);
   if (chosen.note !== '') io.stderr(`# ${chosen.note}\n`);
-  const model = modelOf(reading.objects, chosen.name);
-  const localAddresses = addressesOf(chosen, ofInterfaces);
+  const model = modelOf(reading.objects, chosen.name, settings.nodeAddress);
+  const localAddresses = addressesOf(chosen, seen.localAddresses);
   const familyScene = (family: IpFamily): FamilyScene => {
     const { ports, conflicts, serviceCidrs } = model.take(family);
     for (const conflict of conflicts) io.stderr(`# ${conflict}\n`);
     const { node } = chosen;
-    const surroundings = { family, node, localAddresses, serviceCidrs, probes: USUAL_PROBES };
+    const surroundings = { family, node, localAddresses, serviceCidrs, probes: seen.probes };
     return { services: inOrder(ports), options: ruleOptions(settings, surroundings) };
   };
   return {
@@ -77,9 +83,9 @@ export const readSceneOf = async (
   };
 };
 
-const modelOf = (objects: readonly KubeObject[], nodeName: string): ClusterModel => {
+const modelOf = (objects: readonly KubeObject[], nodeName: string, nodeAddress: string): ClusterModel => {
   const model = new ClusterModel({ nodeName });
-  for (const object of objects) model.apply({ type: 'set', object });
+  for (const object of objects) model.apply(withNodeAddress({ type: 'set', object }, nodeName, nodeAddress));
   return model;
 };
 

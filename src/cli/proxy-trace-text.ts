@@ -24,11 +24,40 @@ export const traceText = (packet: Packet, { fate, steps }: Trace, place: TracePl
     `${protocol} ${from} -> ${addressAndPort(to, port)}${by}, on node ${place.name} in ${place.mode} mode`,
     ...(entry === undefined ? [] : [entryLine(entry)]),
     '',
-    ...steps.map((step, index) => `${String(index + 1).padStart(4)}  ${step}`),
+    ...stepLines(steps),
     ...(steps.length === 0 ? [] : ['']),
     ...fateLines(packet, fate, entry, place),
     '',
   ].join('\n');
+};
+
+const MAX_PLACE = 32;
+
+/** Steps in two columns, the chain and its rule, each once: branches of a random choice go on through the same chains. */
+const stepLines = (steps: readonly string[]): string[] => {
+  const rows = branchesTogether([...new Set(steps)]).map(columnsOf);
+  const width = Math.max(0, ...rows.map(([place]) => Math.min(place.length, MAX_PLACE)));
+  return rows.map(([place, rule], index) => `${String(index + 1).padStart(4)}  ${place.padEnd(width)}  ${rule}`);
+};
+
+/** Lines of one rule with several results stand together. */
+const branchesTogether = (steps: readonly string[]): string[] => {
+  const groups = new Map<string, string[]>();
+  for (const step of steps) {
+    const [rule = ''] = step.split(' -> ', 1);
+    const group = groups.get(rule);
+    if (group === undefined) groups.set(rule, [step]);
+    else group.push(step);
+  }
+  return [...groups.values()].flat();
+};
+
+/** `CHAIN: RULE`, or `TABLE: -A CHAIN RULE`. */
+const columnsOf = (step: string): readonly [place: string, rule: string] => {
+  const [, table, chain, added] = /^(\w+): -A (\S+) (.*)$/.exec(step) ?? [];
+  if (table !== undefined) return [`${table} ${chain}`, added as string];
+  const end = step.indexOf(': ');
+  return end < 0 ? ['', step] : [step.slice(0, end), step.slice(end + 2)];
 };
 
 const entryOf = (packet: Packet, { services, machine }: TracePlace): Entry | undefined =>
@@ -47,7 +76,9 @@ const fateLines = (
     case 'delivered':
       return deliveredLines(fate.to, packet, entry);
     case 'rejected':
-      return [`Rejected: the client is told at once (connection refused). ${rejectReason(packet, entry, place)}`];
+      return [
+        `Rejected: the client is told at once (${packet.protocol === 'tcp' ? 'connection refused' : 'port unreachable'}). ${rejectReason(packet, entry, place)}`,
+      ];
     case 'dropped':
       return [`Dropped: the client hears nothing and waits until it gives up. ${dropReason(packet, entry, place)}`];
     case 'accepted':

@@ -14,7 +14,7 @@ const USAGE = `Usage: cluster-dns proxy COMMAND [flags]
   help      print this; COMMAND -h explains a command
 
 render, diff, explain and trace change nothing, need no root, and no cluster where --manifests DIR is given:
-  cluster-dns proxy explain hello-world --manifests examples --node node-1
+  cluster-dns proxy explain hello-world --manifests examples --node n1
 `;
 
 type ProxyCommand = (args: readonly string[], io: CliIo) => Promise<number>;
@@ -24,7 +24,6 @@ const COMMANDS: ReadonlyMap<string, () => Promise<ProxyCommand>> = new Map<strin
   ['run', async () => (await import('./proxy-run.ts')).runProxyRun],
   ['render', async () => (await import('./proxy-render.ts')).runProxyRender],
   ['diff', async () => (await import('./proxy-diff.ts')).runProxyDiff],
-  ['explain', async () => (await import('./proxy-explain.ts')).runProxyExplain],
   ['trace', async () => (await import('./proxy-trace.ts')).runProxyTrace],
   ['cleanup', async () => (await import('./proxy-cleanup.ts')).runProxyCleanup],
 ]);

@@ -7,7 +7,7 @@ import { outcome, run } from '#test/command.ts';
 import { runCommand } from '../../src/cli/commands.ts';
 import { missing, titled } from './needs.ts';
 
-const EXAMPLES = ['--manifests', 'examples', '--node', 'node-1', '--cluster-cidr', '10.244.0.0/16,fd00:10:244::/64'];
+const EXAMPLES = ['--manifests', 'examples', '--node', 'n1', '--cluster-cidr', '10.244.0.0/16,fd00:10:244::/64'];
 
 let directory: string;
 const namespaces: string[] = [];

@@ -1,0 +1,310 @@
+/** `cluster-dns proxy` in this process: what each tool prints, and how it ends. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runCommand } from '../../src/cli/commands.ts';
+
+const EXAMPLES = ['--manifests', 'examples', '--node', 'n1', '--cluster-cidr', '10.244.0.0/16'];
+const MODES = ['nftables', 'iptables', 'ipvs'];
+
+let directory: string;
+let stdout: string;
+let stderr: string;
+const io = {
+  stdout: (text: string) => {
+    stdout += text;
+  },
+  stderr: (text: string) => {
+    stderr += text;
+  },
+};
+const run = async (...args: string[]): Promise<number> => {
+  stdout = '';
+  stderr = '';
+  return runCommand(['proxy', ...args], io);
+};
+/** Standard error, a line each, without the command's name. */
+const faults = (command: string): string[] =>
+  stderr
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => line.replace(`cluster-dns proxy ${command}: `, ''));
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'cluster-dns-proxy-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+/** A directory with one file of manifests. */
+const cluster = (name: string, ...documents: string[]): string => {
+  const path = join(directory, name);
+  mkdirSync(path);
+  writeFileSync(join(path, 'all.yaml'), documents.join('---\n'));
+  return path;
+};
+const service = (name: string, spec: string): string =>
+  `apiVersion: v1\nkind: Service\nmetadata: {name: ${name}}\nspec: {${spec}}\n`;
+const endpoints = (name: string, ...ips: string[]): string =>
+  `apiVersion: v1\nkind: Endpoints\nmetadata: {name: ${name}}\nsubsets: [{addresses: [${ips.map((ip) => `{ip: ${ip}}`).join(', ')}], ports: [{port: 8080}]}]\n`;
+const node = (name: string, address = '172.18.0.2'): string =>
+  `apiVersion: v1\nkind: Node\nmetadata: {name: ${name}}\nstatus: {addresses: [{type: InternalIP, address: ${address}}]}\n`;
+const WEB = service('web', 'clusterIP: 10.96.0.7, ports: [{port: 80}]');
+
+describe('cluster-dns proxy', () => {
+  it('tells its commands, and what each does', async () => {
+    expect(await run('help')).toBe(0);
+    for (const name of ['run', 'render', 'diff', 'explain', 'trace', 'cleanup'])
+      expect(stdout).toMatch(new RegExp(`^ {2}${name} `, 'm'));
+    const help = stdout;
+    for (const flag of ['-h', '--help']) {
+      expect(await run(flag)).toBe(0);
+      expect(stdout).toBe(help);
+    }
+  });
+
+  it.each(['run', 'render', 'diff', 'explain', 'trace', 'cleanup'])('%s -h explains it', async (name) => {
+    for (const flag of ['-h', '--help']) {
+      expect(await run(name, flag)).toBe(0);
+      expect(stdout).toContain(`Usage: cluster-dns proxy ${name}`);
+      expect(stderr).toBe('');
+    }
+  });
+
+  it('guesses what a misspelled command was to be', async () => {
+    expect(await run('rendr')).toBe(1);
+    expect(stderr).toContain('there is no command "rendr"; did you mean "render"?');
+    expect(await run()).toBe(1);
+    expect(stderr).toContain('which command?');
+  });
+
+  it("points somebody who gives it kube-proxy's flags to run", async () => {
+    expect(await run('--config', '/var/lib/kube-proxy/config.conf')).toBe(1);
+    expect(stderr).toContain('cluster-dns proxy run --config ...');
+  });
+});
+
+describe('a command line of the tools', () => {
+  it.each([
+    ['render'],
+    ['explain', 'web'],
+    ['trace', '10.0.0.1', '10.96.0.7:80'],
+  ])('%s wants to know where the cluster is', async (...args) => {
+    expect(await run(...args)).toBe(1);
+    expect(stderr).toContain('where is the cluster? Give --manifests DIR or --kubeconfig FILE');
+  });
+
+  it('is told all that is wrong with it at once, with flags as they were written', async () => {
+    const missing = join(directory, 'none');
+    const flags = ['--mode', 'nftabels', '--ip-family', 'ipv5', '--manifest', 'x', '--manifests', missing];
+    expect(await run('render', ...flags, '--iptables-masquerade-bit=40', 'left')).toBe(1);
+    expect(faults('render').sort()).toEqual([
+      '--ip-family: "ipv5" is neither ipv4 nor ipv6',
+      '--iptables-masquerade-bit: must be from 0 to 31, not 40',
+      '--manifest: there is no such flag; did you mean "--manifests"?',
+      '--mode: must be one of nftables, iptables, ipvs, not "nftabels"',
+      `${missing} is not a directory`,
+      'there is nothing to be named: the whole rule set is printed; proxy explain tells of one Service',
+    ]);
+    expect(stdout).toBe('');
+  });
+
+  it('names one cluster, not two', async () => {
+    expect(await run('render', ...EXAMPLES, '--kubeconfig', 'x')).toBe(1);
+    expect(faults('render')).toEqual(['--manifests and --kubeconfig are two clusters: give one of them']);
+  });
+
+  it('names a node that there is', async () => {
+    expect(await run('render', '--manifests', 'examples', '--node', 'n4')).toBe(1);
+    expect(faults('render')).toEqual(['--node n4: examples has no such Node; it has n1, n2, n3; did you mean "n1"?']);
+    expect(await run('render', '--manifests', 'examples')).toBe(1);
+    expect(faults('render')).toEqual(['which node? Give --node NAME; examples has n1, n2, n3']);
+  });
+
+  it('needs no node where there are no Nodes, and says how it is then', async () => {
+    expect(await run('render', '--manifests', cluster('a', WEB), '--node', 'here')).toBe(0);
+    expect(stderr).toBe(
+      `# ${join(directory, 'a')} has no Node objects: node "here" is taken as one without addresses and zone\n`,
+    );
+  });
+
+  it("takes kube-proxy's names, and its file", async () => {
+    const file = join(directory, 'config.yaml');
+    writeFileSync(
+      file,
+      'apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: iptables\nclusterCIDR: 10.244.0.0/16\n',
+    );
+    expect(await run('render', '--config', file, '--manifests', 'examples', '--hostname-override=n1')).toBe(0);
+    const byFile = stdout;
+    expect(await run('render', ...EXAMPLES, '--proxy-mode=iptables')).toBe(0);
+    expect(byFile).toBe(stdout);
+    expect(stdout).toContain('*nat');
+  });
+
+  it('is told the place of a fault in that file', async () => {
+    const file = join(directory, 'config.yaml');
+    writeFileSync(
+      file,
+      'apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: userspace\niptables: {masqueradeBit: 77}\n',
+    );
+    expect(await run('render', '--config', file, '--manifests', 'examples')).toBe(1);
+    expect(faults('render').map((line) => line.split(':', 4).slice(0, 4).join(':'))).toEqual([
+      `${file}:3:7: mode`,
+      `${file}:4:27: iptables.masqueradeBit`,
+    ]);
+  });
+});
+
+/** What a Service of the examples is called in iptables: names that are known from clusters. */
+const GOLDEN = [
+  ['kube-system/kube-dns:dns', 'KUBE-SVC-TCOU7JCQXEZGVUNU'],
+  ['kube-system/kube-dns:dns-tcp', 'KUBE-SVC-ERIFXISQEP7F7OF4'],
+  ['kube-system/kube-dns:metrics', 'KUBE-SVC-JD5MR3NA4I4DYORP'],
+  ['default/hello-world', 'KUBE-SVC-DZ6LTOHRG6HQWHYE'],
+  ['default/kubernetes:https', 'KUBE-SVC-NPX46M4PTMTKRN6Y'],
+  ['default/hostnames:http', 'KUBE-SVC-AC2ON6IKLZPGXVMV'],
+];
+const GOLDEN_ENDPOINTS = [
+  ['10.168.0.10:9376', 'KUBE-SEP-UCPOTBP5J6CFWVH3'],
+  ['10.168.1.12:9376', 'KUBE-SEP-G7HB53TC4RAEG2Q6'],
+  ['10.168.2.21:9376', 'KUBE-SEP-3J5IS7CK5D2CCCRY'],
+  ['10.244.2.106:8080', 'KUBE-SEP-IKXDPMZZPVXN3KBM'],
+  ['10.244.2.107:8080', 'KUBE-SEP-EFITTPEGYQM3635G'],
+];
+
+describe('cluster-dns proxy render', () => {
+  it.each(MODES)('prints the same text in %s mode each time, whatever order files come in', async (mode) => {
+    const texts = new Set<string>();
+    for (let turn = 0; turn < 5; turn++) {
+      expect(await run('render', ...EXAMPLES, '--mode', mode)).toBe(0);
+      texts.add(stdout);
+    }
+    expect(texts.size).toBe(1);
+    const documents = [
+      WEB,
+      endpoints('web', '10.244.1.1', '10.244.1.2'),
+      node('n1'),
+      service('a', 'ports: [{port: 1}]'),
+    ];
+    const [forward, backward] = [cluster('f', ...documents), cluster('b', ...documents.reverse())];
+    expect(await run('render', '--manifests', forward, '--mode', mode, '--node', 'n1')).toBe(0);
+    const first = stdout;
+    expect(await run('render', '--manifests', backward, '--mode', mode, '--node', 'n1')).toBe(0);
+    expect(stdout).toBe(first);
+  });
+
+  it.each(
+    MODES.flatMap((mode) => ['ipv4', 'ipv6'].map((family) => [mode, family] as const)),
+  )('prints the examples in %s mode for %s as they are on file', async (mode, family) => {
+    const ranges = '10.244.0.0/16,fd00:10:244::/64';
+    const flags = ['--manifests', 'examples', '--node', 'n1', '--cluster-cidr', ranges];
+    expect(await run('render', ...flags, '--mode', mode, '--ip-family', family)).toBe(0);
+    expect(stderr).toBe('');
+    await expect(stdout).toMatchFileSnapshot(`rendered/${mode}-${family}.txt`);
+  });
+
+  it.each(MODES)('comments the layout of %s mode where it is asked to', async (mode) => {
+    await run('render', ...EXAMPLES, '--mode', mode);
+    const plain = stdout;
+    expect(await run('render', ...EXAMPLES, '--mode', mode, '--explain')).toBe(0);
+    const comments = (text: string): string[] => text.split('\n').filter((line) => /^\s*#/.test(line));
+    expect(comments(stdout).length).toBeGreaterThan(comments(plain).length + 3);
+  });
+
+  it('names iptables chains as every cluster has them', async () => {
+    await run('render', ...EXAMPLES, '--mode', 'iptables');
+    const lines = stdout.split('\n');
+    for (const [label, chain] of GOLDEN)
+      expect(lines).toContainEqual(expect.stringMatching(`^-A KUBE-SERVICES .*"${label} cluster IP".* -j ${chain}$`));
+    for (const [place, chain] of GOLDEN_ENDPOINTS)
+      expect(lines).toContainEqual(expect.stringMatching(`^-A ${chain} .*-j DNAT --to-destination ${place}$`));
+    expect(lines.filter((line) => line.includes('-A KUBE-SVC-AC2ON6IKLZPGXVMV') && line.includes('statistic'))).toEqual(
+      [
+        expect.stringContaining('--probability 0.3333333333 -j KUBE-SEP-UCPOTBP5J6CFWVH3'),
+        expect.stringContaining('--probability 0.5000000000 -j KUBE-SEP-G7HB53TC4RAEG2Q6'),
+      ],
+    );
+  });
+
+  it('prints one part of the IPVS text where it is asked to, and knows which there are', async () => {
+    expect(await run('render', ...EXAMPLES, '--mode', 'ipvs', '--part', 'ipset')).toBe(0);
+    expect(stdout).toMatch(/^(create|#|add) /);
+    expect(stdout).not.toContain('*nat');
+    expect(await run('render', ...EXAMPLES, '--mode', 'ipvs', '--part', 'nft')).toBe(1);
+    expect(faults('render')).toEqual(['--part: "nft" is none of sysctl, ipset, iptables, ipvsadm, addresses']);
+    expect(await run('render', ...EXAMPLES, '--part', 'ipset')).toBe(1);
+    expect(faults('render')).toEqual(['--part is for ipvs mode: a text of nftables is loaded whole']);
+  });
+
+  it('prints what it can where a manifest has a fault, tells the place, and ends with 1', async () => {
+    const path = cluster('odd', WEB, endpoints('web', '10.244.1.1'), node('n1'));
+    writeFileSync(join(path, 'broken.yaml'), 'kind: Service\nspec: [\n');
+    expect(await run('render', '--manifests', path)).toBe(1);
+    expect(stderr).toContain(`${join(path, 'broken.yaml')}:`);
+    expect(stdout).toContain('10.96.0.7');
+  });
+});
+
+describe('cluster-dns proxy diff', () => {
+  const oldCluster = () => cluster('before', WEB, endpoints('web', '10.244.1.1', '10.244.1.2'), node('n1'));
+  const newCluster = () =>
+    cluster(
+      'after',
+      service('web', 'clusterIP: 10.96.0.7, ports: [{port: 80}], sessionAffinity: ClientIP'),
+      endpoints('web', '10.244.1.1', '10.244.1.3'),
+      service('new', 'clusterIP: 10.96.0.9, ports: [{port: 53, protocol: UDP}]'),
+      node('n1', '172.18.0.9'),
+    );
+  const CHANGES = [
+    '~ this node',
+    '    ~ node ports answer on: 172.18.0.2 -> 172.18.0.9',
+    '+ default/new/udp',
+    '    + cluster IP 10.96.0.9:53',
+    '~ default/web/tcp',
+    '    ~ affinity: none -> client IP, 10800 s',
+    '    - endpoint 10.244.1.2:8080',
+    '    + endpoint 10.244.1.3:8080',
+    '',
+    'Ports of Services: 1 new, 0 gone, 1 changed.',
+    '',
+  ].join('\n');
+
+  it('tells what changes between two directories, and ends with 1', async () => {
+    expect(await run('diff', oldCluster(), newCluster())).toBe(1);
+    expect([stdout, stderr]).toEqual([CHANGES, '']);
+    const flags = ['--manifests', join(directory, 'before'), '--to-manifests', join(directory, 'after')];
+    expect(await run('diff', ...flags)).toBe(1);
+    expect(stdout).toBe(CHANGES);
+  });
+
+  it('ends with 0 where nothing does', async () => {
+    expect(await run('diff', 'examples', 'examples', '--node', 'n1')).toBe(0);
+    expect([stdout, stderr]).toEqual(['Nothing changes.\n', '']);
+  });
+
+  it.each(MODES)('prints what the tools of %s mode would be told', async (mode) => {
+    const to = cluster('to', WEB, endpoints('web', '10.244.1.1', '10.244.1.3'), node('n1'));
+    expect(await run('diff', oldCluster(), to, '--rules', '--mode', mode)).toBe(1);
+    expect(stdout).toContain('    + endpoint 10.244.1.3:8080\n');
+    const text = stdout.slice(stdout.indexOf('\n\n'));
+    expect(text).toMatch(/10\.244\.1\.3/);
+    // One endpoint of one Service: a few lines, and not the whole rule set.
+    expect(text.split('\n').length).toBeLessThan(40);
+  });
+
+  it('ends with 2 where it can not tell', async () => {
+    expect(await run('diff', oldCluster())).toBe(2);
+    expect(faults('diff')).toEqual(['give two directories, or none with --manifests and --to-manifests']);
+    expect(await run('diff', join(directory, 'none'), 'examples')).toBe(2);
+    const broken = cluster('broken', 'kind: Service\nspec: [\n', node('n1'));
+    expect(await run('diff', broken, broken)).toBe(2);
+    expect(stderr).toContain('all.yaml:');
+  });
+});
+
+describe('cluster-dns proxy cleanup', () => {
+  it('takes no flags but -h', async () => {
+    expect(await run('cleanup', '--all')).toBe(1);
+    expect(stderr).toContain("Unknown option '--all'");
+  });
+});

@@ -7,6 +7,8 @@ export interface CommandResult {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
+  /** The process that it was. */
+  readonly pid?: number;
 }
 
 /** Runs one command to its end. Rejects with CommandError where it can't be started; an exit code other than 0 is a result. */
@@ -15,6 +17,16 @@ export type Run = (
   args: readonly string[],
   input?: string | Iterable<string>,
 ) => Promise<CommandResult>;
+
+/** A command that goes on until it is ended. */
+export interface HeldCommand {
+  /** Resolves when it has ended, with its first words of trouble, '' where it had none. Never rejects. */
+  readonly ended: Promise<string>;
+  end(): void;
+}
+
+/** Starts a command that goes on; what it says comes line by line. */
+export type Hold = (command: string, args: readonly string[], onLine: (line: string) => void) => HeldCommand;
 
 /** A command that could not be started, or failed. */
 export class CommandError extends Error {
@@ -45,13 +57,34 @@ export const runCommand: Run = (command, args, input = '') =>
     });
     child.once('close', (exitCode, signal) => {
       if (exitCode === null) reject(new CommandError(command, null, `${command}: ended by ${signal ?? 'a signal'}`));
-      else resolve({ exitCode, stdout: stdout.join(''), stderr });
+      else
+        resolve({ exitCode, stdout: stdout.join(''), stderr, ...(child.pid === undefined ? {} : { pid: child.pid }) });
     });
     // A command that ends early, or never started, says why in its exit code: that it did not read all is no news.
     child.stdin.on('error', () => undefined);
     if (typeof input === 'string') child.stdin.end(input);
     else void pipeline(Readable.from(input), child.stdin).catch(() => undefined);
   });
+
+/** Starts commands of this machine that go on. */
+export const holdCommand: Hold = (command, args, onLine) => {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let rest = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) onLine(line);
+  });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    if (stderr.length < MAX_STDERR) stderr += text;
+  });
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(startError(command, error as NodeJS.ErrnoException).message));
+    child.once('close', () => resolve(stderr.split('\n', 1)[0] ?? ''));
+  });
+  return { ended, end: () => void child.kill() };
+};
 
 /** Runs a command that must succeed; rejects with CommandError and the first line of what it said. */
 export const runOrThrow = async (

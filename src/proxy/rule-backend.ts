@@ -1,5 +1,5 @@
 import type { Machine, Packet, Trace } from '#netfilter/packet.ts';
-import type { Run } from '#netfilter/run.ts';
+import type { Hold, Run } from '#netfilter/run.ts';
 import type { ServicePorts } from './model/service-port.ts';
 import type { IpFamily, RuleOptions } from './rule-options.ts';
 
@@ -30,6 +30,8 @@ export interface RuleBackend {
 export interface WriterEnvironment {
   readonly family: IpFamily;
   readonly run: Run;
+  /** For what goes on beside the writer; commands of this machine where it is not said. */
+  readonly hold?: Hold;
   readonly log: {
     debug(line: string): void;
     info(line: string): void;
@@ -61,6 +63,8 @@ export interface SyncReport {
   readonly kind: 'full' | 'partial';
   /** Lines or elements that were given to the tool. */
   readonly size: number;
+  /** How often since the last sync something unused could not be removed; nothing is wrong with the rules then. */
+  readonly cleanUpFailures?: number;
   /** iptables: rules now in each table, and how many were written in this sync. */
   readonly tables?: Readonly<Record<'nat' | 'filter', { readonly rules: number; readonly written: number }>>;
 }

@@ -2,16 +2,18 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Listing, listArguments, parseListing } from '#netfilter/nft/listing.ts';
 import type { TableName } from '#netfilter/nft/ruleset.ts';
 import { tableText } from '#netfilter/nft/text.ts';
-import { CommandError, type CommandResult } from '#netfilter/run.ts';
+import { CommandError } from '#netfilter/run.ts';
 import type { ServicePort, ServicePorts } from '../../model/service-port.ts';
 import type { RuleWriter, SyncReport, WriterEnvironment } from '../../rule-backend.ts';
 import type { RuleOptions } from '../../rule-options.ts';
 import { adopt } from './adopt.ts';
-import { changeCommands, type Transaction } from './commands.ts';
+import { changeCommands } from './commands.ts';
 import { Difference, elementUse, type Uses } from './diff.ts';
+import { ForeignChanges } from './foreign-changes.ts';
 import type { Layout } from './frame.ts';
 import { tableOf } from './names.ts';
 import { runNft } from './nft.ts';
+import { removeOtherModes } from './other-modes.ts';
 import { hasSlots, planBlock } from './plan.ts';
 import { renderTable } from './render.ts';
 import { withSlots } from './slots.ts';
@@ -31,6 +33,8 @@ export class NftablesWriter implements RuleWriter {
   readonly #environment: WriterEnvironment;
   readonly #table: TableName;
   readonly #staleChains: StaleChains;
+  #foreign: ForeignChanges | null = null;
+  #hasRemovedOthers = false;
   /** null until the first sync, and after one that failed. */
   #written: Written | null = null;
 
@@ -38,7 +42,7 @@ export class NftablesWriter implements RuleWriter {
     this.#environment = environment;
     this.layout = layout;
     this.#table = tableOf(environment.family);
-    this.#staleChains = new StaleChains(environment, this.#table);
+    this.#staleChains = new StaleChains(environment, this.#table, (text) => this.#transact(text));
   }
 
   async sync(services: ServicePorts, options: RuleOptions, changed: ReadonlySet<string> | null): Promise<SyncReport> {
@@ -47,24 +51,37 @@ export class NftablesWriter implements RuleWriter {
       const written = this.#written;
       this.#written = null;
       const isKnown = changed !== null && written !== null && isSame(written.options, options);
-      return isKnown ? await this.#update(services, changed, written) : await this.#adopt(services, options);
+      const report = isKnown ? await this.#update(services, changed, written) : await this.#adopt(services, options);
+      if (!isKnown) this.#hasRemovedOthers ||= await removeOtherModes(this.#environment);
+      this.#foreign?.start();
+      return { ...report, cleanUpFailures: this.#staleChains.takeFailures() };
     } finally {
       this.#staleChains.resume();
     }
   }
 
+  /** Chains that base chains jump to can't be deleted, and elements that are there can: a dry run of both tells, and lists nothing. */
   async isIntact(): Promise<boolean> {
-    const { exitCode, stdout } = await this.#run([
-      '-t',
-      'list',
-      'chain',
-      ...tableText(this.#table).split(' '),
-      'nat-prerouting',
-    ]);
-    return exitCode === 0 && stdout.includes('jump services');
+    const name = tableText(this.#table);
+    const { run } = this.#environment;
+    for (const chain of ['services', 'masquerading']) {
+      const { exitCode, stderr } = await run('nft', ['-c', 'delete', 'chain', ...name.split(' '), chain]);
+      if (exitCode === 0 || !stderr.includes('resource busy')) return false;
+    }
+    const [first] = this.#written?.planned.values() ?? [];
+    if (first === undefined) return true;
+    const element = `delete element ${name} cluster-ips { ${first.clusterIP} }\n`;
+    return (await run('nft', ['-c', '-f', '-'], element)).exitCode === 0;
+  }
+
+  watchForeign(changed: (what: string) => void): void {
+    this.#foreign?.close();
+    this.#foreign = new ForeignChanges(this.#environment, tableText(this.#table), changed);
+    if (this.#written !== null) this.#foreign.start();
   }
 
   async close(): Promise<void> {
+    this.#foreign?.close();
     await this.#staleChains.pause();
   }
 
@@ -84,7 +101,7 @@ export class NftablesWriter implements RuleWriter {
     }
     const changes = difference.finish();
     const transaction = changeCommands(changes, this.#table);
-    await this.#write(transaction);
+    await this.#transact(transaction.text);
     difference.commit();
     for (const [key, port] of placed) {
       if (port === undefined) planned.delete(key);
@@ -105,7 +122,7 @@ export class NftablesWriter implements RuleWriter {
     const adoption = listing && adopt(listing, services.values(), options, this.layout);
     if (adoption === undefined) return this.#replace(services, options);
     const transaction = changeCommands(adoption.changes, this.#table);
-    await this.#write(transaction);
+    await this.#transact(transaction.text);
     this.#written = { options, planned: adoption.planned, uses: adoption.uses };
     this.#staleChains.note(adoption.changes);
     return { kind: 'full', size: transaction.size };
@@ -118,7 +135,7 @@ export class NftablesWriter implements RuleWriter {
         for (const use of [...sharedElements.map(elementUse), ...numberChains]) uses.set(use, (uses.get(use) ?? 0) + 1);
       },
     });
-    await this.#write(transaction);
+    await this.#transact(transaction.text);
     this.#written = { options, planned: new Map(services), uses };
     this.#staleChains.forget();
     return { kind: 'full', size: transaction.size };
@@ -136,12 +153,18 @@ export class NftablesWriter implements RuleWriter {
     }
   }
 
-  async #write({ text }: Transaction): Promise<void> {
-    if (text.length > 0) await runNft(this.#environment.run, ['-f', '-'], text);
-  }
-
-  #run(args: readonly string[]): Promise<CommandResult> {
-    return this.#environment.run('nft', args);
+  /** One transaction: all of it is in the kernel, or nothing. */
+  async #transact(text: readonly string[]): Promise<void> {
+    if (text.length === 0) return;
+    this.#foreign?.writing();
+    let pid: number | undefined;
+    let isDone = false;
+    try {
+      ({ pid } = await runNft(this.#environment.run, ['-f', '-'], text));
+      isDone = true;
+    } finally {
+      this.#foreign?.written(isDone, pid);
+    }
   }
 }
 

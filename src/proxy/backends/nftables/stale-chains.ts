@@ -2,7 +2,6 @@ import type { TableName } from '#netfilter/nft/ruleset.ts';
 import type { WriterEnvironment } from '../../rule-backend.ts';
 import { deleteChains } from './commands.ts';
 import type { Changes } from './diff.ts';
-import { runNft } from './nft.ts';
 
 /** Kernels before 6.2 count the verdict of an element that is gone for a moment longer. */
 const WAIT_MS = 1000;
@@ -12,18 +11,26 @@ const RETRY_MS = 30_000;
 export class StaleChains {
   readonly #environment: WriterEnvironment;
   readonly #table: TableName;
+  readonly #transact: (text: readonly string[]) => Promise<void>;
   /** When each became stale. */
   readonly #names = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #isPaused = false;
   #retryAt = 0;
   #collecting: Promise<void> = Promise.resolve();
-  /** How often a deletion has failed. */
-  failures = 0;
+  #failures = 0;
 
-  constructor(environment: WriterEnvironment, table: TableName) {
+  constructor(environment: WriterEnvironment, table: TableName, transact: (text: readonly string[]) => Promise<void>) {
     this.#environment = environment;
     this.#table = table;
+    this.#transact = transact;
+  }
+
+  /** How often a deletion has failed since the last call. */
+  takeFailures(): number {
+    const failures = this.#failures;
+    this.#failures = 0;
+    return failures;
   }
 
   /** Ends when nothing is being deleted; nothing will be before `resume`. */
@@ -70,7 +77,7 @@ export class StaleChains {
     try {
       await this.#delete(due);
     } catch (error) {
-      this.failures++;
+      this.#failures++;
       this.#retryAt = this.#environment.now() + RETRY_MS;
       this.#environment.log.warning(`nftables: unused chains are still there: ${(error as Error).message}`);
       // One that can't be deleted does not keep the others.
@@ -79,7 +86,7 @@ export class StaleChains {
   }
 
   async #delete(names: readonly string[]): Promise<void> {
-    await runNft(this.#environment.run, ['-f', '-'], deleteChains(names, this.#table));
+    await this.#transact([deleteChains(names, this.#table)]);
     for (const name of names) this.#names.delete(name);
   }
 }

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus, release, totalmem, type } from 'node:os';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { machine } from '../support/machine.ts';
 import type { AbsentServer, ServerKind } from './servers.ts';
 import { markdownTable, type Row } from './table.ts';
 
@@ -21,7 +21,7 @@ export const conditions = (
   const dnsperf =
     /Version (\S+)/.exec(spawnSync('dnsperf', ['-h'], { encoding: 'utf8' }).stdout ?? '')?.[1] ?? 'unknown';
   return [
-    `- ${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, ${type()} ${release()}, ${distribution()}, Node.js ${process.version}, dnsperf ${dnsperf}`,
+    `- ${machine()}, dnsperf ${dnsperf}`,
     ...how.map((line) => `- ${line}`),
     `- \`${commandLine}\``,
     '',
@@ -29,12 +29,6 @@ export const conditions = (
     '|---|---|',
     ...servers.map((each) => `| ${each.name} | ${'absent' in each ? `left out: ${each.absent}` : each.version} |`),
   ].join('\n');
-};
-
-const distribution = (): string => {
-  const path = '/etc/os-release';
-  const name = existsSync(path) ? /^PRETTY_NAME="?([^"\n]*)/m.exec(readFileSync(path, 'utf8'))?.[1] : undefined;
-  return name ?? 'unknown distribution';
 };
 
 /** The file DATE-NAME.md; written anew after every scenario, so that a run that is cut short leaves what it has. */

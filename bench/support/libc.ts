@@ -13,6 +13,7 @@ export const MSG_WAITFORONE = 0x10000;
 export const SOCK_STREAM = 1;
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
+export const SO_LINGER = 13;
 export const PR_SET_TIMERSLACK = 29;
 export const SCHED_RR = 2;
 
@@ -31,3 +32,4 @@ export const prctl: (option: number, value: number, third: number, fourth: numbe
 export const sched_setscheduler: (pid: number, policy: number, parameter: Buffer) => number = call(
   'int sched_setscheduler(int, int, void*)',
 );
+export const listen: (fd: number, backlog: number) => number = call('int listen(int, int)');

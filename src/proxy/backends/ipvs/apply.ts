@@ -93,7 +93,7 @@ class IpvsWriter implements RuleWriter {
   /** nftables mode's rules go when these are there. */
   async #begin(): Promise<void> {
     if (this.#hasBegun) return;
-    await removeTables(this.#run);
+    await removeTables(this.#run, [this.#environment.family]);
     this.#hasBegun = true;
   }
 

@@ -1,0 +1,116 @@
+import { projectEndpointSlice } from '#kube/objects/endpoint-slice.ts';
+import { projectService } from '#kube/objects/service.ts';
+import type { Change, KubeObject } from '#kube/source.ts';
+
+/** Where the endpoints are that really answer, on this port; all other addresses lead nowhere. */
+export const SERVERS = ['10.129.0.2', '10.129.0.3'] as const;
+export const SERVER_PORT = 8080;
+/** Of pods: what comes from elsewhere is masqueraded. */
+export const POD_RANGE = '10.128.0.0/10';
+export const SERVICE_RANGE = '10.64.0.0/12';
+
+/** At most so many Services have endpoints that answer. */
+const MAX_ANSWERING = 20;
+
+/** Services of one port with as many endpoints each. Objects go the way that the API server's go. */
+export class BenchCluster {
+  readonly #services: number;
+  readonly #endpoints: number;
+  readonly #answering: ReadonlySet<number>;
+
+  constructor(services: number, endpoints: number) {
+    this.#services = services;
+    this.#endpoints = endpoints;
+    // Spread over all: where a Service is in a list of rules may matter.
+    const count = Math.min(MAX_ANSWERING, services);
+    this.#answering = new Set(Array.from({ length: count }, (_, k) => Math.floor(((k + 0.5) * services) / count)));
+  }
+
+  *objects(): Iterable<Change> {
+    for (let i = 0; i < this.#services; i++) {
+      yield this.service(i);
+      yield this.slice(i, this.#endpoints);
+    }
+  }
+
+  service(i: number): Change {
+    return service(nameOf(i), clusterIP(i));
+  }
+
+  /** The slice of a Service with its first so many endpoints. */
+  slice(i: number, endpoints: number): Change {
+    const answers = this.#answering.has(i);
+    return slice(nameOf(i), endpoints, (k) =>
+      answers && k < SERVERS.length ? (SERVERS[k] as string) : address(i * this.#endpoints + k),
+    );
+  }
+
+  /** One Service more, the i-th that comes, with two endpoints. */
+  added(i: number): readonly Change[] {
+    const n = this.#services + i;
+    return [service(ADDED, clusterIP(n)), slice(ADDED, 2, (k) => address(n * this.#endpoints + k))];
+  }
+
+  /** Takes it away. */
+  removed(): readonly Change[] {
+    const { namespace, name } = ADDED;
+    return [
+      { type: 'delete', kind: 'EndpointSlice', namespace, name: `${name}-1` },
+      { type: 'delete', kind: 'Service', namespace, name },
+    ];
+  }
+
+  /** Services whose first endpoints answer. */
+  get answering(): Iterable<number> {
+    return this.#answering;
+  }
+}
+
+interface ObjectName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+const ADDED: ObjectName = { namespace: 'added', name: 'one-more' };
+
+export const clusterIP = (i: number): string => `10.${64 + Math.floor(i / 65_536)}.${(i >> 8) & 255}.${i & 255}`;
+
+const address = (n: number): string => `10.${130 + Math.floor(n / 65_536)}.${(n >> 8) & 255}.${n & 255}`;
+
+/** Neighbours in the list are none by name. */
+const nameOf = (i: number): ObjectName => ({
+  namespace: `team-${i % 50}`,
+  name: `web-${((i * 7919) % 1_000_003).toString(36).padStart(4, '0')}-${i}`,
+});
+
+const service = (metadata: ObjectName, ip: string): Change =>
+  set(
+    projectService({
+      metadata: { ...metadata, resourceVersion: '1' },
+      spec: { type: 'ClusterIP', clusterIP: ip, ports: [{ name: 'http', port: 80, protocol: 'TCP' }] },
+    }),
+  );
+
+const slice = ({ namespace, name }: ObjectName, endpoints: number, addressOf: (k: number) => string): Change =>
+  set(
+    projectEndpointSlice({
+      metadata: {
+        namespace,
+        name: `${name}-1`,
+        labels: { 'kubernetes.io/service-name': name },
+        resourceVersion: String(endpoints),
+      },
+      addressType: 'IPv4',
+      ports: [{ name: 'http', port: SERVER_PORT, protocol: 'TCP' }],
+      endpoints: Array.from({ length: endpoints }, (_, k) => ({
+        addresses: [addressOf(k)],
+        conditions: { ready: true },
+        nodeName: `node-${k}`,
+      })),
+    }),
+  );
+
+const set = (object: KubeObject | null): Change => {
+  if (object === null) throw new Error('an object without a name');
+  return { type: 'set', object };
+};

@@ -81,8 +81,9 @@ const readyOrEnding = (ready: readonly Candidate[], ending: readonly Candidate[]
 const isHere = ({ isLocal }: Candidate): boolean => isLocal;
 
 /** Not ready, but it takes new connections until it is gone. */
-export const servesWhileEnding = (endpoint: Candidate['endpoint']): boolean =>
-  !endpoint.isReady && endpoint.isServing && endpoint.isTerminating;
+export const servesWhileEnding = (
+  endpoint: Pick<Candidate['endpoint'], 'isReady' | 'isServing' | 'isTerminating'>,
+): boolean => !endpoint.isReady && endpoint.isServing && endpoint.isTerminating;
 
 const isSame = (a: readonly Candidate[], b: readonly Candidate[]): boolean =>
   a.length === b.length && a.every((candidate, index) => candidate === b[index]);

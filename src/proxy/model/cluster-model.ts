@@ -5,6 +5,7 @@ import type { Change, Kind, KubeObject } from '#kube/source.ts';
 import type { IpFamily } from '../rule-options.ts';
 import { candidates } from './candidates.ts';
 import { ClusterNodes, type NodeEffect } from './cluster-nodes.ts';
+import type { Surroundings } from './decide.ts';
 import { FamilyPorts } from './family-ports.ts';
 import { ServiceCidrs } from './service-cidrs.ts';
 import type { Endpoint, ServicePort, ServicePorts } from './service-port.ts';
@@ -87,6 +88,21 @@ export class ClusterModel {
     return candidates(slices, { name: portName, protocol }, family, this.#nodes.nodeName).filter(
       ({ endpoint }) => endpoint.isReady || endpoint.isServing,
     );
+  }
+
+  /** What is known under a Service name (`NAMESPACE/NAME`). */
+  service(key: string): ServiceState | undefined {
+    return this.#services.get(key);
+  }
+
+  /** All that is known, in no particular order. */
+  services(): Iterable<ServiceState> {
+    return this.#services.values();
+  }
+
+  /** The Nodes, as decisions ask for them. */
+  get surroundings(): Surroundings {
+    return this.#nodes;
   }
 
   #set(object: KubeObject): void {

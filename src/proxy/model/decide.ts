@@ -3,7 +3,7 @@ import type { Service, ServicePort as SpecPort } from '#kube/objects/service.ts'
 import type { IpFamily } from '../rule-options.ts';
 import { holds } from './address.ts';
 import { type Candidate, candidates } from './candidates.ts';
-import { chooseEndpoints, type EndpointChoice } from './choose-endpoints.ts';
+import { chooseEndpoints, type EndpointChoice, type EndpointUse } from './choose-endpoints.ts';
 import { type ServiceEntries, serviceEntries } from './service-entries.ts';
 import type { Outcome, ServicePort } from './service-port.ts';
 import type { Topology } from './topology.ts';
@@ -18,6 +18,7 @@ export interface Surroundings extends Topology {
 export interface DecidedPort {
   readonly port: ServicePort;
   readonly candidates: readonly Candidate[];
+  readonly use: EndpointUse;
   readonly choice: EndpointChoice;
 }
 
@@ -72,16 +73,13 @@ const decidePort = (
   const hasExternal = spec.nodePort !== 0 || externalIPs.length > 0 || loadBalancerIPs.length > 0;
   const internalPolicy = service.internalTrafficPolicy;
   const externalPolicy = hasExternal ? service.externalTrafficPolicy : 'Cluster';
-  const choice = chooseEndpoints(
-    all,
-    {
-      // Local traffic from outside needs the others, too: this node's own goes to all of them.
-      usesCluster: internalPolicy === 'Cluster' || hasExternal,
-      usesLocal: internalPolicy === 'Local' || externalPolicy === 'Local',
-      topologyKeys: service.topologyKeys,
-    },
-    surroundings,
-  );
+  const use: EndpointUse = {
+    // Local traffic from outside needs the others, too: this node's own goes to all of them.
+    usesCluster: internalPolicy === 'Cluster' || hasExternal,
+    usesLocal: internalPolicy === 'Local' || externalPolicy === 'Local',
+    topologyKeys: service.topologyKeys,
+  };
+  const choice = chooseEndpoints(all, use, surroundings);
   const outcome = (policy: 'Cluster' | 'Local'): Outcome => {
     if (!choice.hasEndpoints) return 'reject';
     return (policy === 'Local' ? choice.local : choice.cluster).length > 0 ? 'balance' : 'drop';
@@ -91,6 +89,7 @@ const decidePort = (
   const own = ranges.length > 0 ? surroundings.primaryAddress(family) : '';
   return {
     candidates: all,
+    use,
     choice,
     port: {
       key: `${label}/${protocol}`,

@@ -71,12 +71,12 @@ const HOSTNAME = 'kubernetes.io/hostname';
 export const ZONE = 'topology.kubernetes.io/zone';
 
 const matchesKey = ({ endpoint }: Candidate, key: string, topology: Topology): boolean => {
-  const here = labelOf(topology.nodeName, '', key, topology);
-  return here !== undefined && here === labelOf(endpoint.nodeName, endpoint.zone, key, topology);
+  const here = topologyLabel(topology.nodeName, '', key, topology);
+  return here !== undefined && here === topologyLabel(endpoint.nodeName, endpoint.zone, key, topology);
 };
 
-/** A slice says an endpoint's node and zone, so those are known where the Node is not. */
-const labelOf = (nodeName: string, zone: string, key: string, topology: Topology): string | undefined => {
+/** A label of a node. A slice says an endpoint's node and zone, so those are known where the Node is not. */
+export const topologyLabel = (nodeName: string, zone: string, key: string, topology: Topology): string | undefined => {
   const label = nodeName === '' ? undefined : topology.label(nodeName, key);
   if (label !== undefined) return label;
   if (key === HOSTNAME && nodeName !== '') return nodeName;

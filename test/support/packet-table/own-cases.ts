@@ -9,7 +9,18 @@ import type { RawCase, RawConfig } from './raw-case.ts';
 const CASES = join(import.meta.dirname, '../../proxy/cases');
 
 /** The project's own table: `test/proxy/cases`, whose README says how a case is written. */
-export const ownCases = (mode: ProxyMode): readonly PacketCase[] =>
+export const ownCases = (mode: ProxyMode): readonly PacketCase[] => {
+  let cases = known.get(mode);
+  if (cases === undefined) {
+    cases = readOwnCases(mode);
+    known.set(mode, cases);
+  }
+  return cases;
+};
+
+const known = new Map<ProxyMode, readonly PacketCase[]>();
+
+const readOwnCases = (mode: ProxyMode): readonly PacketCase[] =>
   readdirSync(CASES)
     .filter((file) => file.endsWith('.yaml'))
     .sort()

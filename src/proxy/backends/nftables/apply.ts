@@ -52,7 +52,7 @@ export class NftablesWriter implements RuleWriter {
       this.#written = null;
       const isKnown = changed !== null && written !== null && isSame(written.options, options);
       const report = isKnown ? await this.#update(services, changed, written) : await this.#adopt(services, options);
-      if (!isKnown) this.#hasRemovedOthers ||= await removeOtherModes(this.#environment);
+      if (!isKnown && !this.#hasRemovedOthers) this.#hasRemovedOthers = await removeOtherModes(this.#environment);
       this.#foreign?.start();
       return { ...report, cleanUpFailures: this.#staleChains.takeFailures() };
     } finally {

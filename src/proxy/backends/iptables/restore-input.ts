@@ -1,4 +1,5 @@
 import type { Chain } from '#netfilter/iptables/rule.ts';
+import { chainLine } from '#netfilter/iptables/text.ts';
 import type { RuleOptions } from '../../rule-options.ts';
 import { CANARY } from './chain-names.ts';
 import { filterFrame, natFrame } from './frame.ts';
@@ -37,7 +38,8 @@ function* tableInput(
 ): Generator<string> {
   yield `*${table}\n${chainLines(frame.map(({ name }) => name))}`;
   if (isFull) yield chainLines([CANARY]);
-  yield* pieces(written, ({ lines }) => chainLines(lines.chains));
+  // By name: iptables-nft keeps chains in that order, and puts one in between with a search from the end. 5,000 Services load in half the time.
+  yield* pieces(written.flatMap(({ lines }) => lines.chains).sort(), (chain) => `${chainLine(chain)}\n`);
   yield chainLines(stale[table]);
   for (const { name, rules } of frame) {
     if (explain !== undefined) yield explain(table, name);

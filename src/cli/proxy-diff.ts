@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import { type Run, runCommand } from '#netfilter/run.ts';
 import { missingRights, probe } from '#proxy/agent/tools.ts';
 import type { IpFamily, LocalTraffic, RuleOptions } from '#proxy/rule-options.ts';
 import type { CliIo } from './io.ts';
+import { localAddresses } from './local-addresses.ts';
 import { type ProxyArguments, readArguments, type ToolUsage } from './proxy-arguments.ts';
 import { loadBackend } from './proxy-backends.ts';
 import { ProxyFault } from './proxy-fault.ts';
@@ -55,9 +55,6 @@ const diffLive = async (asked: ProxyArguments, io: CliIo, run: Run): Promise<num
 };
 
 const machineFamilies = (): readonly IpFamily[] => (existsSync('/proc/net/if_inet6') ? FAMILIES : ['IPv4']);
-
-const localAddresses = (): string[] =>
-  Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address));
 
 const diffClusters = async (asked: ProxyArguments, io: CliIo): Promise<number> => {
   const [before, after] = await readScenes(asked, io);

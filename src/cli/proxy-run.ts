@@ -1,5 +1,5 @@
 import { statSync, writeFileSync } from 'node:fs';
-import { cpus, hostname, networkInterfaces } from 'node:os';
+import { cpus, hostname } from 'node:os';
 import { systemClock } from '#kube/api/clock.ts';
 import { connectionFault } from '#kube/api/connection-fault.ts';
 import type { ApiConnection } from '#kube/api-source.ts';
@@ -21,6 +21,7 @@ import { configurationOf, configurationText } from '#proxy/config/write-config.t
 import type { RuleWriter, WriterEnvironment } from '#proxy/rule-backend.ts';
 import type { IpFamily } from '#proxy/rule-options.ts';
 import type { CliIo } from './io.ts';
+import { localAddresses } from './local-addresses.ts';
 import { loadBackend } from './proxy-backends.ts';
 import { runProxyCleanup } from './proxy-cleanup.ts';
 import { ProxyFault } from './proxy-fault.ts';
@@ -184,9 +185,6 @@ const openWriters = async (settings: ProxySettings, log: Log): Promise<ReadonlyM
 };
 
 const hasIpv6 = (): boolean => statSync('/proc/net/if_inet6', { throwIfNoEntry: false }) !== undefined;
-
-const localAddresses = (): readonly string[] =>
-  Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address));
 
 const openSource = async (
   { settings, flags }: ReadSettings,

@@ -57,6 +57,34 @@ describe('traffic of own Pods', () => {
   });
 });
 
+describe('what only IPVS asks for', () => {
+  it('comes from its flags, and from the addresses of the machine that others can reach', () => {
+    const flags = [
+      '--ipvs-scheduler=lc',
+      '--ipvs-strict-arp',
+      '--ipvs-udp-timeout=5m',
+      '--ipvs-exclude-cidrs=10.1.0.0/16',
+    ];
+    expect(optionsOf(['--proxy-mode=ipvs', ...flags]).ipvs).toEqual({
+      scheduler: 'lc',
+      excludeCidrs: ['10.1.0.0/16'],
+      strictArp: true,
+      tcpTimeout: 0,
+      tcpFinTimeout: 0,
+      udpTimeout: 300,
+      nodeAddresses: ['10.0.0.1', '192.168.0.2'],
+    });
+    expect(optionsOf(['--proxy-mode=ipvs'], 'IPv6').ipvs).toMatchObject({
+      scheduler: 'rr',
+      nodeAddresses: ['fd00::2'],
+    });
+  });
+
+  it('is left out in other modes', () => {
+    expect(optionsOf(['--proxy-mode=iptables', '--ipvs-scheduler=lc']).ipvs).toBeUndefined();
+  });
+});
+
 describe('node port addresses', () => {
   it.each<readonly [string, readonly string[], IpFamily, RuleOptions['nodePortAddresses']]>([
     ['the primary address in nftables mode', [], 'IPv4', ['192.168.0.2']],

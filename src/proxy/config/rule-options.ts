@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import type { Node } from '#kube/objects/node.ts';
-import type { IpFamily, LocalTraffic, RuleOptions } from '../rule-options.ts';
+import type { IpFamily, IpvsOptions, LocalTraffic, RuleOptions } from '../rule-options.ts';
 import { nodeAddresses } from './node-addresses.ts';
 import type { ProxySettings } from './settings.ts';
 
@@ -42,8 +42,31 @@ export const ruleOptions = (settings: ProxySettings, surroundings: RuleSurroundi
     serviceCidrs: ofFamily(serviceCidrs, family),
     hasRandomFully: probes.hasRandomFully,
     hasNfacct: probes.hasNfacct,
+    ...(settings.mode === 'ipvs' ? { ipvs: ipvsOptions(settings, surroundings) } : {}),
   };
 };
+
+const ipvsOptions = (
+  { ipvs }: ProxySettings,
+  { family, localAddresses }: Pick<RuleSurroundings, 'family' | 'localAddresses'>,
+): IpvsOptions => ({
+  scheduler: ipvs.scheduler,
+  excludeCidrs: ofFamily(ipvs.excludeCidrs, family),
+  strictArp: ipvs.strictArp,
+  tcpTimeout: ipvs.tcpTimeoutMs / 1000,
+  tcpFinTimeout: ipvs.tcpFinTimeoutMs / 1000,
+  udpTimeout: ipvs.udpTimeoutMs / 1000,
+  nodeAddresses: [
+    ...new Set(
+      ofFamily([...localAddresses], family)
+        .filter((address) => !isOfMachine(address))
+        .map(canonical),
+    ),
+  ].sort(),
+});
+
+/** Loopback, and what has a meaning on one link only. */
+const isOfMachine = (address: string): boolean => ['loopback', 'linkLocal'].includes(ipaddr.parse(address).range());
 
 /** Node ports answer on 127.0.0.1: IPv4 only; in the modes of iptables also only where the node port addresses have it. */
 export const hasLocalhostNodePorts = (settings: ProxySettings, family: IpFamily): boolean => {

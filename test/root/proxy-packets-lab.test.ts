@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { NODE, PacketLab, WORLD } from '#test/packet-lab/lab.ts';
+import { NODE, PacketLab, type Place, WORLD } from '#test/packet-lab/lab.ts';
 import type { Answer, Outcome, Protocol, Tally } from '#test/packet-lab/traffic/orders.ts';
 import { missing, titled } from './needs.ts';
 
@@ -32,19 +32,27 @@ table ip by-hand {
   }
 }`;
 
+const PLACES: readonly Place[] = [
+  { name: 'client', addresses: ['203.0.113.2', '2600:5200::1'], behind: 'node' },
+  { name: 'pod', addresses: ['10.0.1.1', 'fd00:10::1'], behind: 'node' },
+  { name: 'far-pod', addresses: ['10.0.1.2', 'fd00:10::2'], behind: 'second-node' },
+];
+const routes = (names: readonly string[]): ReadonlyMap<string, string> =>
+  new Map(
+    PLACES.filter(({ name }) => names.includes(name)).flatMap(({ name, addresses }) =>
+      addresses.map((address) => [address, name] as const),
+    ),
+  );
+
 describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
   let lab: PacketLab;
 
   beforeAll(async () => {
     lab = await PacketLab.open();
-    await lab.add([
-      { name: 'client', addresses: ['203.0.113.2', '2600:5200::1'], behind: 'node' },
-      { name: 'pod', addresses: ['10.0.1.1', 'fd00:10::1'], behind: 'node' },
-      { name: 'far-pod', addresses: ['10.0.1.2', 'fd00:10::2'], behind: 'second-node' },
-    ]);
+    await lab.add(PLACES);
     await lab.setNodeAddresses(new Set(['192.168.0.2', '127.0.0.1', '2001:db8::1']));
     await lab.addWorldAddresses(['172.30.0.1', '172.30.0.2', '172.30.0.3', '172.30.0.4', '172.30.0.5', 'fd00:172::1']);
-    await lab.setRoutes(['client', 'pod', 'far-pod']);
+    await lab.setRoutes(routes(['client', 'pod', 'far-pod']));
     const listeners = (place: string, addresses: readonly string[]) =>
       addresses.flatMap((address) =>
         (['tcp', 'udp'] as const).map((protocol) => ({ namespace: lab.namespace(place), address, port: 80, protocol })),
@@ -55,7 +63,7 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
       ...listeners(NODE, ['192.168.0.2', '2001:db8::1']),
       ...listeners(WORLD, ['172.30.0.3', '172.30.0.4', '172.30.0.5', 'fd00:172::1']),
     ]);
-    const { exitCode, stderr } = await lab.runOnNode()('nft', ['-f', '-'], RULES);
+    const { exitCode, stderr } = await lab.runOnNode('nft', ['-f', '-'], RULES);
     expect([exitCode, stderr]).toEqual([0, '']);
   });
   afterAll(() => lab?.close());
@@ -117,9 +125,9 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
     const id = await lab.traffic.call('hold', { flow: { ...flow, protocol: 'tcp' }, count: 20 });
     const before = await lab.traffic.call('held', id, 5000);
     expect(before.map(({ brokenBy }) => brokenBy)).toEqual(Array(20).fill(''));
-    await lab.setRoutes(['client', 'pod']);
+    await lab.setRoutes(routes(['client', 'pod']));
     const after = await lab.traffic.call('held', id, 300);
-    await lab.setRoutes(['client', 'pod', 'far-pod']);
+    await lab.setRoutes(routes(['client', 'pod', 'far-pod']));
     for (const { by, brokenBy } of after)
       expect([by?.address, brokenBy]).toEqual([by?.address, by?.address === '10.0.1.2' ? 'no echo in 300 ms' : '']);
     await lab.traffic.call('release', id);

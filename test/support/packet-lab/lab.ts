@@ -12,9 +12,6 @@ export interface Place {
   readonly nodeInterface?: string;
 }
 
-/** Which iptables a command means. */
-export type IptablesVariant = 'nft' | 'legacy';
-
 export const NODE = 'node';
 export const SECOND_NODE = 'second-node';
 /** Takes every packet that no rule sends anywhere else: all routes lead there. */
@@ -66,7 +63,7 @@ export class PacketLab {
   readonly traffic: Traffic;
   readonly #namespaces: Namespaces;
   readonly #links = new Map<string, Link>();
-  readonly #places = new Map<string, Place>();
+  readonly #places = new Map<string, { readonly behind: Place['behind']; readonly addresses: Set<string> }>();
   /** Address -> the place that the node sends it to. */
   readonly #routes = new Map<string, string>();
   readonly #nodeAddresses = new Set<string>();
@@ -102,33 +99,31 @@ export class PacketLab {
     return namespace.slice(this.#namespaces.nameOf('').length);
   }
 
-  /** Runs commands on the node; `iptables` and its like are those of the variant. */
-  runOnNode(variant: IptablesVariant = 'nft'): Run {
-    return (command, args, input) => {
-      const named = command.replace(/^(ip6?tables)(?!-nft|-legacy)/, `$1-${variant}`);
-      return runCommand('ip', ['netns', 'exec', this.namespace(NODE), named, ...args], input);
-    };
-  }
+  /** Runs commands on the node. */
+  readonly runOnNode: Run = (command, args, input) =>
+    runCommand('ip', ['netns', 'exec', this.namespace(NODE), command, ...args], input);
 
-  /** Makes those of the places that are not there yet. */
+  /** Makes those of the places and addresses that are not there yet. */
   async add(places: readonly Place[]): Promise<void> {
-    const fresh = places.filter(({ name }) => !this.#places.has(name));
-    for (const place of fresh) this.#places.set(place.name, place);
-    await this.#namespaces.add(fresh.map(({ name }) => name));
-    await this.#link(
-      NODE,
-      fresh.filter(({ behind }) => behind === 'node'),
-    );
-    await this.#link(
-      SECOND_NODE,
-      fresh.filter(({ behind }) => behind === 'second-node'),
-    );
-    await this.#each(fresh, ({ name, addresses }) =>
-      ipBatch(
-        addresses.map((address) => `address add ${host(address)} dev eth0${nodad(address)}`),
-        this.namespace(name),
-      ),
-    );
+    const fresh = new Map(places.filter(({ name }) => !this.#places.has(name)).map((place) => [place.name, place]));
+    const lines = new Map<string, string[]>();
+    for (const { name, behind, addresses } of places) {
+      const known = this.#places.get(name) ?? { behind, addresses: new Set() };
+      this.#places.set(name, known);
+      const own = lines.get(name) ?? [];
+      lines.set(name, own);
+      for (const address of addresses) {
+        if (!known.addresses.has(address)) own.push(`address add ${host(address)} dev eth0${nodad(address)}`);
+        known.addresses.add(address);
+      }
+    }
+    await this.#namespaces.add([...fresh.keys()]);
+    for (const router of [NODE, SECOND_NODE] as const)
+      await this.#link(
+        router,
+        [...fresh.values()].filter(({ behind }) => behind === router),
+      );
+    await this.#each(lines, ([name, batch]) => ipBatch(batch, this.namespace(name)));
   }
 
   /** Has these addresses on the node's loopback device, and no others besides loopback's own. */
@@ -141,21 +136,20 @@ export class PacketLab {
     await this.#setLoopback(WORLD, this.#worldAddresses, new Set([...this.#worldAddresses, ...addresses]));
   }
 
-  /** Has the node send packets for the addresses of these places there, and all others to the world. */
-  async setRoutes(places: readonly string[]): Promise<void> {
-    const wanted = new Map<string, string>();
-    for (const name of places) for (const address of this.#places.get(name)?.addresses ?? []) wanted.set(address, name);
-    const lines: string[] = [];
-    for (const address of this.#routes.keys()) if (!wanted.has(address)) lines.push(`route delete ${host(address)}`);
-    const remote: string[] = [];
+  /** Has the routers send packets for each of these addresses to its place, and all others to the world. */
+  async setRoutes(wanted: ReadonlyMap<string, string>): Promise<void> {
+    const lines = { [NODE]: [] as string[], [SECOND_NODE]: [] as string[] };
+    for (const [address, name] of this.#routes) {
+      if (wanted.get(address) === name) continue;
+      if (this.#isRemote(name)) lines[SECOND_NODE].push(`route delete ${host(address)}`);
+      if (!wanted.has(address)) lines[NODE].push(`route delete ${host(address)}`);
+    }
     for (const [address, name] of wanted) {
       if (this.#routes.get(address) === name) continue;
-      const isRemote = this.#places.get(name)?.behind === 'second-node';
-      lines.push(this.#route(address, isRemote ? SECOND_NODE : name));
-      if (isRemote) remote.push(this.#route(address, name));
+      lines[NODE].push(this.#route(address, this.#isRemote(name) ? SECOND_NODE : name));
+      if (this.#isRemote(name)) lines[SECOND_NODE].push(this.#route(address, name));
     }
-    await ipBatch(remote, this.namespace(SECOND_NODE));
-    await ipBatch(lines, this.namespace(NODE));
+    await Promise.all(([NODE, SECOND_NODE] as const).map((router) => ipBatch(lines[router], this.namespace(router))));
     this.#routes.clear();
     for (const [address, name] of wanted) this.#routes.set(address, name);
   }
@@ -186,7 +180,7 @@ export class PacketLab {
     const own = Object.values(router === NODE ? LINK_ADDRESSES : SECOND_LINK_ADDRESSES);
     for (const { name, nodeInterface } of places) {
       const number = this.#links.size + 1;
-      const device = nodeInterface ?? `veth${number}`;
+      const device = nodeInterface ?? `to-${number}`;
       const [near, far] = [macAddress(1, number), macAddress(2, number)];
       const gateways = { 4: `169.254.${2 + (number >> 8)}.${number & 255}`, 6: `fd99::1:${number.toString(16)}` };
       this.#links.set(name, { routerInterface: device, gateways });
@@ -201,7 +195,8 @@ export class PacketLab {
         ),
       );
       inside.set(name, [
-        ...['link set lo up', 'link set eth0 up'],
+        // A place that asks for 127.0.0.1 means the node's, and hears from it.
+        ...['link set lo up', 'address delete 127.0.0.1/8 dev lo', 'link set eth0 up'],
         ...own.flatMap((address) => [
           `neighbour replace ${address} lladdr ${near} dev eth0 nud permanent`,
           `route add ${DEFAULT[family(address)]} via ${address} dev eth0 onlink`,
@@ -210,7 +205,14 @@ export class PacketLab {
     }
     await ipBatch(pairs);
     await ipBatch(ends, this.namespace(router));
-    await this.#each(inside, ([name, lines]) => ipBatch(lines, this.namespace(name)));
+    await this.#each(inside, async ([name, lines]) => {
+      await this.traffic.call('setKernel', this.namespace(name), { 'net/ipv4/conf/all/route_localnet': '1' });
+      await ipBatch(lines, this.namespace(name));
+    });
+  }
+
+  #isRemote(place: string): boolean {
+    return this.#places.get(place)?.behind === 'second-node';
   }
 
   #route(address: string, place: string): string {

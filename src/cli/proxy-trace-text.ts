@@ -1,9 +1,10 @@
 import type { Delivery, Machine, Packet, Trace } from '#netfilter/packet.ts';
 import { addressAndPort, holds } from '#proxy/model/address.ts';
-import type { ServicePort, ServicePorts } from '#proxy/model/service-port.ts';
+import { type Entry, entriesAt, entriesOfNodePort } from '#proxy/model/explain/entries.ts';
+import { nodePortPlaces } from '#proxy/model/explain/entry-lines.ts';
+import type { Outcome, ServicePorts } from '#proxy/model/service-port.ts';
 import type { ProxyMode } from '#proxy/rule-backend.ts';
 import type { RuleOptions } from '#proxy/rule-options.ts';
-import { addressEntry, type Entry, entriesAtAddress, nodePortEntry } from './proxy-entry.ts';
 import { portText } from './proxy-service-ports.ts';
 
 /** Where a packet was walked. */
@@ -61,10 +62,14 @@ const columnsOf = (step: string): readonly [place: string, rule: string] => {
 };
 
 const entryOf = (packet: Packet, { services, machine }: TracePlace): Entry | undefined =>
-  addressEntry(services, packet) ??
-  (machine.localAddresses.has(packet.to) ? nodePortEntry(services, packet) : undefined);
+  entriesAt(services, packet.to).find(({ port }) => port.port === packet.port && port.protocol === packet.protocol) ??
+  (machine.localAddresses.has(packet.to) ? nodePortEntry(packet, services) : undefined);
 
-const entryLine = ({ service, kind }: Entry): string => `This is the ${kind} of ${service.label}.`;
+const nodePortEntry = ({ port, protocol }: Packet, services: ServicePorts): Entry | undefined =>
+  entriesOfNodePort(services, port).find((entry) => entry.port.protocol === protocol);
+
+const entryLine = ({ port, kind }: Entry): string =>
+  `This is ${kind === 'node port' ? 'a' : 'the'} ${kind} of ${port.label}.`;
 
 const fateLines = (
   packet: Packet,
@@ -89,7 +94,7 @@ const fateLines = (
 };
 
 const deliveredLines = (to: readonly Delivery[], { from }: Packet, entry: Entry | undefined): string[] => {
-  const affinity = entry?.service.affinitySeconds ?? 0;
+  const affinity = entry?.port.affinitySeconds ?? 0;
   const width = Math.max(...to.map(({ address, port }) => addressAndPort(address, port).length));
   return [
     to.length === 1 ? 'Delivered to' : `Delivered to one of ${to.length}`,
@@ -102,11 +107,10 @@ const deliveredLines = (to: readonly Delivery[], { from }: Packet, entry: Entry 
   ];
 };
 
-const outcomeOf = ({ service, kind }: Entry): ServicePort['internal'] =>
-  kind === 'cluster IP' ? service.internal : service.external;
+const outcomeOf = ({ port, kind }: Entry): Outcome => (kind === 'cluster IP' ? port.internal : port.external);
 
 const rejectReason = (packet: Packet, entry: Entry | undefined, { services }: TracePlace): string => {
-  if (entry !== undefined) return `${entry.service.label} has no endpoint that is ready anywhere.`;
+  if (entry !== undefined) return `${entry.port.label} has no endpoint that is ready anywhere.`;
   return otherPorts(packet, services);
 };
 
@@ -115,7 +119,7 @@ const dropReason = (packet: Packet, entry: Entry | undefined, { options, name }:
     const range = options.serviceCidrs.find((cidr) => holds(cidr, packet.to));
     return range === undefined ? '' : `${packet.to} is in ${range}, the range of cluster IPs, and no Service has it.`;
   }
-  const { service, kind } = entry;
+  const { port: service, kind } = entry;
   const { sourceRanges } = service;
   if (kind === 'load balancer' && sourceRanges.length > 0 && !sourceRanges.some((range) => holds(range, packet.from)))
     return `${packet.from} is in none of the source ranges of ${service.label}: ${sourceRanges.join(', ')}.`;
@@ -130,22 +134,20 @@ const dropReason = (packet: Packet, entry: Entry | undefined, { options, name }:
 const untouchedReason = (packet: Packet, { services, options, machine, name }: TracePlace): string => {
   const others = otherPorts(packet, services);
   if (others !== '') return others;
-  const nodePort = nodePortEntry(services, packet);
+  const nodePort = nodePortEntry(packet, services);
   if (nodePort !== undefined) {
-    const { nodePortAddresses } = options;
-    const places = nodePortAddresses === 'all' ? 'every address of it' : nodePortAddresses.join(', ') || 'no address';
-    const is = machine.localAddresses.has(packet.to) ? 'is' : 'is not';
-    return `Node port ${packet.port} is ${nodePort.service.label}'s, but ${packet.to} ${is} an address of ${name}; node ports answer on ${places}.`;
+    const what = machine.localAddresses.has(packet.to) ? 'none that node ports answer on' : `no address of ${name}`;
+    return `${packet.port} is a node port of ${nodePort.port.label}, but ${packet.to} is ${what}; they answer on ${nodePortPlaces(options)}.`;
   }
   return 'No Service has this address.';
 };
 
 /** Where the address is a Service's, and only port or protocol is not. */
 const otherPorts = ({ to, port, protocol }: Packet, services: ServicePorts): string => {
-  const entries = entriesAtAddress(services, to);
+  const entries = entriesAt(services, to);
   const [first] = entries;
   if (first === undefined) return '';
-  const { namespace, name } = first.service;
-  const there = entries.map(({ service }) => portText(service)).join(', ');
+  const { namespace, name } = first.port;
+  const there = entries.map((entry) => portText(entry.port)).join(', ');
   return `${to} is the ${first.kind} of ${namespace}/${name}, which has no port ${port}/${protocol}; it has ${there}.`;
 };

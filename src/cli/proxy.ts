@@ -24,6 +24,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<ProxyCommand>> = new Map<strin
   ['run', async () => (await import('./proxy-run.ts')).runProxyRun],
   ['render', async () => (await import('./proxy-render.ts')).runProxyRender],
   ['diff', async () => (await import('./proxy-diff.ts')).runProxyDiff],
+  ['explain', async () => (await import('./proxy-explain.ts')).runProxyExplain],
   ['trace', async () => (await import('./proxy-trace.ts')).runProxyTrace],
   ['cleanup', async () => (await import('./proxy-cleanup.ts')).runProxyCleanup],
 ]);

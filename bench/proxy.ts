@@ -1,6 +1,6 @@
 // What the Service proxy's rules cost: a full sync, one change, CPU time, memory, and new connections through them, by layout and number of Services.
 //
-//   node bench/run.mjs proxy [--sizes 100,1000,5000,20000,50000] [--layouts maps,chains,legacy,nft] [--quick] [--connections 400] [--changes 10]
+//   node bench/run.mjs proxy [--sizes 100,1000,5000,20000,50000] [--layouts maps,chains,legacy,nft] [--quick] [--connections 400] [--changes 10] [--profile DIR]
 //
 // Needs root, nft, iptables of both variants. Every row is a process of its own in network namespaces of its own, and has 120 s.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
@@ -31,11 +31,15 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     connections: { type: 'string', default: '400' },
     changes: { type: 'string', default: '10' },
+    profile: { type: 'string' },
   },
 });
 if (process.getuid?.() !== 0) throw new Error('needs root');
 const sizes = values.quick ? [100, 1000] : values.sizes.split(',').map(Number);
 const programs = fileURLToPath(new URL('.', import.meta.url));
+
+/** Of Node.js, for a profile of each row. */
+const PROFILED = values.profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', values.profile];
 
 /** The row's figures, or why there are none. */
 const measure = async (job: Omit<RowJob, 'client' | 'programs'>): Promise<RowResult | string> => {
@@ -52,7 +56,7 @@ const measure = async (job: Omit<RowJob, 'client' | 'programs'>): Promise<RowRes
 };
 
 const row = async (lab: BenchLab, job: RowJob): Promise<RowResult | string> => {
-  const child = inside(lab.node, 'measure.mjs', JSON.stringify(job));
+  const child = inside(lab.node, 'measure.mjs', JSON.stringify(job), PROFILED);
   let out = '';
   let said = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
@@ -70,13 +74,13 @@ const row = async (lab: BenchLab, job: RowJob): Promise<RowResult | string> => {
   const [status] = await once(child, 'close');
   clearTimeout(limit);
   if (isLate) return `over ${ROW_MS / 1000} s`;
-  if (status !== 0) return `failed: ${said.trim().split('\n').at(-1)}`;
+  if (status !== 0) return `failed: ${/^\w*Error.*$/m.exec(said)?.[0] ?? said}`;
   if (said !== '') console.error(said);
   return JSON.parse(out) as RowResult;
 };
 
-const inside = (namespace: string, program: string, ...args: readonly string[]): ChildProcess =>
-  spawn('ip', ['netns', 'exec', namespace, process.execPath, join(programs, program), ...args], {
+const inside = (namespace: string, program: string, argument: string, flags: readonly string[] = []): ChildProcess =>
+  spawn('ip', ['netns', 'exec', namespace, process.execPath, ...flags, join(programs, program), argument], {
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
   });

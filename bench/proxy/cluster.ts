@@ -2,28 +2,22 @@ import { projectEndpointSlice } from '#kube/objects/endpoint-slice.ts';
 import { projectService } from '#kube/objects/service.ts';
 import type { Change, KubeObject } from '#kube/source.ts';
 
-/** Where the endpoints are that really answer, on this port; all other addresses lead nowhere. */
-export const SERVERS = ['10.129.0.2', '10.129.0.3'] as const;
-export const SERVER_PORT = 8080;
-/** Of pods: what comes from elsewhere is masqueraded. */
+/** Of pods: what comes from elsewhere is masqueraded. All its addresses answer on one port. */
 export const POD_RANGE = '10.128.0.0/10';
+export const SERVER_PORT = 8080;
 export const SERVICE_RANGE = '10.64.0.0/12';
 
-/** At most so many Services have endpoints that answer. */
-const MAX_ANSWERING = 20;
+/** So many are connected to. */
+const MAX_ASKED = 20;
 
 /** Services of one port with as many endpoints each. Objects go the way that the API server's go. */
 export class BenchCluster {
   readonly #services: number;
   readonly #endpoints: number;
-  readonly #answering: ReadonlySet<number>;
 
   constructor(services: number, endpoints: number) {
     this.#services = services;
     this.#endpoints = endpoints;
-    // Spread over all: where a Service is in a list of rules may matter.
-    const count = Math.min(MAX_ANSWERING, services);
-    this.#answering = new Set(Array.from({ length: count }, (_, k) => Math.floor(((k + 0.5) * services) / count)));
   }
 
   *objects(): Iterable<Change> {
@@ -39,10 +33,7 @@ export class BenchCluster {
 
   /** The slice of a Service with its first so many endpoints. */
   slice(i: number, endpoints: number): Change {
-    const answers = this.#answering.has(i);
-    return slice(nameOf(i), endpoints, (k) =>
-      answers && k < SERVERS.length ? (SERVERS[k] as string) : address(i * this.#endpoints + k),
-    );
+    return slice(nameOf(i), endpoints, (k) => address(i * this.#endpoints + k));
   }
 
   /** One Service more, the i-th that comes, with two endpoints. */
@@ -60,9 +51,10 @@ export class BenchCluster {
     ];
   }
 
-  /** Services whose first endpoints answer. */
-  get answering(): Iterable<number> {
-    return this.#answering;
+  /** Services to connect to, spread over all: where a Service is in a list of rules may matter. */
+  asked(): readonly number[] {
+    const count = Math.min(MAX_ASKED, this.#services);
+    return Array.from({ length: count }, (_, k) => Math.floor(((k + 0.5) * this.#services) / count));
   }
 }
 

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { SERVERS, SERVICE_RANGE } from './cluster.ts';
+import { POD_RANGE, SERVICE_RANGE } from './cluster.ts';
 
-/** Three network namespaces: a client, the node in between, and one for the endpoints that answer. */
+/** Three network namespaces: a client, the node in between, and one that has the addresses of all endpoints. */
 export class BenchLab {
   readonly client: string;
   readonly node: string;
@@ -16,18 +16,16 @@ export class BenchLab {
       `link add eth0 netns ${this.pods} type veth peer name pods netns ${this.node}`,
       ...this.#host(this.client, 'eth0', ['192.168.50.2/24']),
       ...this.#host(this.node, 'client', ['192.168.50.1/24']),
-      ...this.#host(this.node, 'pods', ['10.129.0.1/24']),
-      ...this.#host(
-        this.pods,
-        'eth0',
-        SERVERS.map((address) => `${address}/24`),
-      ),
+      ...this.#host(this.node, 'pods', ['192.168.51.1/24']),
+      ...this.#host(this.pods, 'eth0', ['192.168.51.2/24']),
       `-n ${this.client} route add default via 192.168.50.1`,
-      `-n ${this.pods} route add default via 10.129.0.1`,
+      `-n ${this.pods} route add default via 192.168.51.1`,
+      `-n ${this.pods} route add local ${POD_RANGE} dev lo`,
+      `-n ${this.node} route add ${POD_RANGE} via 192.168.51.2`,
       // Packets that no rule takes must not come back by the default route of another.
       `-n ${this.node} route add blackhole ${SERVICE_RANGE}`,
     );
-    inside(this.node, 'sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.netfilter.nf_conntrack_max=262144');
+    inside(this.node, 'sysctl', '-qw', 'net.ipv4.ip_forward=1');
   }
 
   remove(): void {

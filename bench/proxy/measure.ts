@@ -71,7 +71,7 @@ const changes = async (
 };
 
 const latency = (): Latency => {
-  const targets = Array.from(cluster.answering, clusterIP);
+  const targets = cluster.asked().map(clusterIP);
   const { stdout, stderr, status } = spawnSync(
     'ip',
     [

@@ -14,7 +14,7 @@ import { changedKeys, clusters } from '#test/random-services.ts';
 import { IptablesNode } from './iptables-node.ts';
 import { missing, titled } from './needs.ts';
 
-const NEEDS = ['root', 'ip', 'nft', 'setpriv', 'flock', 'iptables-legacy', 'iptables-nft'];
+const NEEDS = ['root', 'ip', 'nft', 'ipset', 'setpriv', 'flock', 'iptables-legacy', 'iptables-nft'];
 const reason = await missing('the writer of iptables rules', NEEDS);
 
 const OPTIONS: RuleOptions = {
@@ -57,7 +57,7 @@ const LEFTOVERS = `*nat
 :KUBE-NODE-PORT - [0:0]
 :KUBE-SVC-AAAAAAAAAAAAAAAA - [0:0]
 :KUBE-XLB-AAAAAAAAAAAAAAAA - [0:0]
--A KUBE-SERVICES -j KUBE-LOAD-BALANCER
+-A KUBE-SERVICES -m set --match-set KUBE-LOAD-BALANCER dst,dst -j KUBE-LOAD-BALANCER
 -A KUBE-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NODE-PORT
 -A KUBE-NODE-PORT -j KUBE-XLB-AAAAAAAAAAAAAAAA
 -A KUBE-XLB-AAAAAAAAAAAAAAAA -j KUBE-SVC-AAAAAAAAAAAAAAAA
@@ -104,12 +104,15 @@ describe.skipIf(reason !== '').each([['legacy'], ['nft']] as const)(titled('ipta
   it('takes over at the first sync: other modes and old chains go, what others have stays', async () => {
     const node = await openNode();
     await node.load(FOREIGN);
-    await node.load(LEFTOVERS);
+    for (const set of ['KUBE-LOAD-BALANCER', 'OTHERS'])
+      await runOrThrow(node.run, 'ipset', ['create', set, 'hash:ip,port']);
+    await runOrThrow(node.run, `iptables-${variant}-restore`, ['--noflush'], LEFTOVERS);
     await runOrThrow(node.run, 'nft', ['-f', '-'], 'table ip kube-proxy { chain services { accept; }; }\n');
     const writer = await node.writer();
     expect((await writer.sync(FIRST, OPTIONS, new Set())).kind).toBe('full');
     expect(await node.saved()).toEqual(await savedOf(FIRST, FOREIGN));
     expect(await runOrThrow(node.run, 'nft', ['list', 'tables'])).not.toContain('kube-proxy');
+    expect(await runOrThrow(node.run, 'ipset', ['list', '-name'])).toBe('OTHERS\n');
   });
 
   it('leaves a chain that somebody else leads to', async () => {

@@ -1,4 +1,4 @@
-import { runOrThrow } from '#netfilter/run.ts';
+import { CommandError, runOrThrow } from '#netfilter/run.ts';
 import type { ServicePorts } from '../../model/service-port.ts';
 import type { RuleWriter, SyncReport, WriterEnvironment } from '../../rule-backend.ts';
 import type { RuleOptions } from '../../rule-options.ts';
@@ -28,7 +28,8 @@ export class IptablesWriter implements RuleWriter {
   readonly #removeOtherModes: () => Promise<void>;
   /** null: the next sync is full. */
   #known: Known | null = null;
-  #isFirst = true;
+  /** Other modes' rules have been removed. */
+  #isAlone = false;
 
   constructor(environment: WriterEnvironment, commands: IptablesCommands, removeOtherModes: () => Promise<void>) {
     this.#environment = environment;
@@ -46,9 +47,19 @@ export class IptablesWriter implements RuleWriter {
     const report = isPartial
       ? await this.#syncPart(known, services, options, changed)
       : await this.#syncAll(services, options, isLarge);
-    if (this.#isFirst) await this.#removeOtherModes();
-    this.#isFirst = false;
+    if (!this.#isAlone && report.kind === 'full') await this.#takeOver();
     return report;
+  }
+
+  /** Other modes' rules go once these are there. Where they can't be removed, Services work all the same, so far as the others let them. */
+  async #takeOver(): Promise<void> {
+    try {
+      await this.#removeOtherModes();
+      this.#isAlone = true;
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      this.#environment.log.warning(`rules of another mode are still there: ${error.message}`);
+    }
   }
 
   async isIntact(): Promise<boolean> {
@@ -102,18 +113,19 @@ export class IptablesWriter implements RuleWriter {
     const { isLarge } = known;
     const written: WrittenService[] = [];
     const removed: string[] = [];
+    let hasOtherKeys = false;
     for (const key of [...changed].sort()) {
       const before = known.lines.get(key);
       const service = services.get(key);
       const now = service === undefined ? null : writeService(service, { ...options, isLarge });
+      if ((before === undefined) !== (service === undefined)) hasOtherKeys = true;
       const kept = new Set(now?.lines.chains);
       removed.push(...(before?.chains.filter((chain) => !kept.has(chain)) ?? []));
       if (now === null) known.lines.delete(key);
       else known.lines.set(key, now.lines);
       if (now !== null) written.push(now);
     }
-    const keys =
-      known.lines.size === known.keys.length && !hasOther(known) ? known.keys : [...known.lines.keys()].sort();
+    const keys = hasOtherKeys ? [...known.lines.keys()].sort() : known.keys;
     const parts: RestoreParts = {
       options,
       services: keys.map((key) => known.lines.get(key) as ServiceLines),
@@ -132,9 +144,6 @@ export class IptablesWriter implements RuleWriter {
     return runOrThrow(this.#environment.run, this.#commands.restore, args, restoreInput(parts));
   }
 }
-
-/** Some key came while another went. */
-const hasOther = ({ keys, lines }: Known): boolean => keys.some((key) => !lines.has(key));
 
 const reportOf = ({ options, services, written, stale, jumps, isFull }: RestoreParts): SyncReport => {
   const rules = { filter: frameSize(filterFrame(options)), nat: frameSize(natFrame(options)) };

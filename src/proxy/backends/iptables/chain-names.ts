@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { destinationText } from '#netfilter/iptables/text.ts';
 import type { Endpoint, ServicePort } from '../../model/service-port.ts';
 
@@ -22,16 +22,16 @@ const OWNED = /^KUBE-(?:SVC|SVL|EXT|FW|SEP|XLB)-/;
 export const isServiceChain = (chain: string): boolean => OWNED.test(chain);
 
 /** What names of a ServicePort's chains end in. */
-export const serviceHash = ({ label, protocol }: ServicePort): string => hash(label + protocol);
+export const serviceHash = ({ label, protocol }: ServicePort): string => shortHash(label + protocol);
 
 export const endpointChain = ({ label, protocol }: ServicePort, { address, port }: Endpoint): string =>
-  `KUBE-SEP-${hash(label + protocol + destinationText(address, port))}`;
+  `KUBE-SEP-${shortHash(label + protocol + destinationText(address, port))}`;
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
 /** The first 80 bits of SHA-256 in base32 (RFC 4648): 16 characters, as a chain's name has room for 28. */
-const hash = (text: string): string => {
-  const digest = createHash('sha256').update(text).digest();
+const shortHash = (text: string): string => {
+  const digest = hash('sha256', text, 'buffer');
   let name = '';
   for (let bit = 0; bit < 80; bit += 5) {
     const word = digest.readUInt16BE(bit >> 3);

@@ -1,4 +1,5 @@
 import type { RuleBackend } from '../../rule-backend.ts';
+import { removeSets, removeVirtualServers } from '../ipvs/clean-up.ts';
 import { removeTables } from '../nftables/remove.ts';
 import { IptablesWriter } from './apply.ts';
 import { cleanUpIptables } from './clean-up.ts';
@@ -21,7 +22,11 @@ export const iptablesBackend = ({ variant = 'default' }: IptablesSettings = {}):
     const { family, run } = environment;
     const commands = iptablesCommands(family, variant);
     for (const command of Object.values(commands)) await requireIptables(run, command, ['--version']);
-    return new IptablesWriter(environment, commands, () => removeTables(run, [family]));
+    return new IptablesWriter(environment, commands, async () => {
+      await removeTables(run, [family]);
+      await removeVirtualServers(run);
+      await removeSets(run, [family]);
+    });
   },
   cleanUp: (run) => cleanUpIptables(run),
 });

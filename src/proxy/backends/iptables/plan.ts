@@ -41,6 +41,8 @@ class Planner {
   /** Some external traffic gets to an endpoint: by its policy, or as internal traffic in disguise. */
   readonly #hasExternalChain: boolean;
   readonly #hasFirewall: boolean;
+  /** Names of endpoints' chains: each stands in several rules. */
+  readonly #endpointChains = new Map<Endpoint, string>();
 
   constructor(service: ServicePort, options: BlockOptions) {
     this.#service = service;
@@ -209,7 +211,7 @@ class Planner {
     const { affinitySeconds } = this.#service;
     const targets = endpoints.map((endpoint) => ({
       why: this.#endpointComment(` -> ${destinationText(endpoint.address, endpoint.port)}`),
-      chain: endpointChain(this.#service, endpoint),
+      chain: this.#chainOf(endpoint),
     }));
     const rules: Rule[] = [];
     if (affinitySeconds > 0) {
@@ -235,7 +237,7 @@ class Planner {
   }
 
   #endpointChain(endpoint: Endpoint): Chain {
-    const name = endpointChain(this.#service, endpoint);
+    const name = this.#chainOf(endpoint);
     const why = this.#endpointComment('');
     const { address, port } = endpoint;
     const affinity: Match[] = this.#service.affinitySeconds > 0 ? [{ kind: 'recent-set', list: name }] : [];
@@ -247,6 +249,14 @@ class Planner {
         rule([...why, ...affinity, this.#protocol], { kind: 'dnat', address, port }),
       ],
     };
+  }
+
+  #chainOf(endpoint: Endpoint): string {
+    const known = this.#endpointChains.get(endpoint);
+    if (known !== undefined) return known;
+    const name = endpointChain(this.#service, endpoint);
+    this.#endpointChains.set(endpoint, name);
+    return name;
   }
 
   #endpointComment(what: string): Match[] {

@@ -1,10 +1,10 @@
 import type { ServicePorts } from '../../model/service-port.ts';
 import type { RenderSettings } from '../../rule-backend.ts';
 import type { RuleOptions } from '../../rule-options.ts';
-import { CANARY } from './chain-names.ts';
-import { type BaseJump, baseJumps, insertionOrder, jumpLine } from './frame.ts';
+import { CANARY, KUBELET_FIREWALL } from './chain-names.ts';
+import { baseJumps, guardsLocalhost, insertionOrder, jumpLine } from './frame.ts';
 import { restoreInput } from './restore-input.ts';
-import { isLargeCluster, sortedKeys, writeService } from './service-lines.ts';
+import { chainLines, isLargeCluster, sortedKeys, writeService } from './service-lines.ts';
 
 /**
  * All rules of one family as input of `iptables-restore --noflush`.
@@ -27,15 +27,22 @@ export const renderRules = (services: ServicePorts, options: RuleOptions, settin
   });
   const command = options.family === 'IPv6' ? 'ip6tables-restore' : 'iptables-restore';
   const head = isExplained ? `# ${options.family}. To be loaded by: ${command} --noflush\n` : '';
-  return [head, ...input, ...jumpSections(baseJumps(options))].join('');
+  return [head, ...input, ...jumpSections(options)].join('');
 };
 
-/** The canaries are as old as the jumps: whoever flushes a table takes both. */
-const jumpSections = (jumps: readonly BaseJump[]): string[] => [
+/**
+ * The canaries are as old as the jumps: whoever flushes a table takes both. All jumps that any options ask for are made at once, as a later text can't
+ * add one.
+ */
+const jumpSections = (options: RuleOptions): string[] => [
   '# Jumps to the chains above. Where they are there already, the next line with -N fails ("Chain already exists"), as it is meant to: all that is above is loaded by then.\n',
   ...(['filter', 'nat'] as const).map((table) => {
-    const own = insertionOrder(jumps.filter((jump) => jump.table === table));
-    return `*${table}\n-N ${CANARY}\n${own.map((jump) => `${jumpLine(jump)}\n`).join('')}COMMIT\n`;
+    const own = insertionOrder(
+      baseJumps({ ...options, localhostNodePorts: true }).filter((jump) => jump.table === table),
+    );
+    const isGuardEmpty = table === 'filter' && options.family === 'IPv4' && !guardsLocalhost(options);
+    const chains = isGuardEmpty ? chainLines([KUBELET_FIREWALL]) : '';
+    return `*${table}\n-N ${CANARY}\n${chains}${own.map((jump) => `${jumpLine(jump)}\n`).join('')}COMMIT\n`;
   }),
   `*mangle\n:${CANARY} - [0:0]\nCOMMIT\n`,
 ];

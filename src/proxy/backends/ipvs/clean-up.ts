@@ -12,14 +12,20 @@ import { iptablesOf, isMissing, load } from './tools.ts';
  * them is whose, and kube-proxy does the same.
  */
 export const cleanUp = async (run: Run): Promise<void> => {
-  const link = await runIfThere(run, 'ip', ['link', 'show', LINK]);
-  if (link?.exitCode === 0) {
-    await runIfThere(run, 'ipvsadm', ['--clear']);
-    await load(run, 'ip', ['link', 'delete', LINK], '\n');
-  }
-  for (const family of ['IPv4', 'IPv6'] as const) await removeTables(run, family);
+  await removeVirtualServers(run);
+  for (const family of FAMILIES) await removeTables(run, family);
   // Rules ask the sets, so these go last.
-  await removeSets(run);
+  await removeSets(run, FAMILIES);
+};
+
+const FAMILIES: readonly IpFamily[] = ['IPv4', 'IPv6'];
+
+/** Virtual servers and the link that has their addresses, for both families. */
+export const removeVirtualServers = async (run: Run): Promise<void> => {
+  const link = await runIfThere(run, 'ip', ['link', 'show', LINK]);
+  if (link?.exitCode !== 0) return;
+  await runIfThere(run, 'ipvsadm', ['--clear']);
+  await load(run, 'ip', ['link', 'delete', LINK], '\n');
 };
 
 const removeTables = async (run: Run, family: IpFamily): Promise<void> => {
@@ -29,10 +35,11 @@ const removeTables = async (run: Run, family: IpFamily): Promise<void> => {
   await load(run, `${iptablesOf(family)}-restore`, ['-w', '5', '--noflush'], text);
 };
 
-const removeSets = async (run: Run): Promise<void> => {
+/** Sets that no rule asks any more. */
+export const removeSets = async (run: Run, families: readonly IpFamily[]): Promise<void> => {
   const listed = await runIfThere(run, 'ipset', ['list', '-name']);
   const names = listed?.stdout.split('\n') ?? [];
-  const ours = new Set([...setNames('IPv4'), ...setNames('IPv6')]);
+  const ours = new Set(families.flatMap((family) => [...setNames(family)]));
   const text = names
     .filter((name) => ours.has(name))
     .map((name) => `destroy ${name}\n`)

@@ -102,7 +102,7 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
   for (const layout of LAYOUTS) {
     it.each(['IPv4', 'IPv6'] as const)(`${layout.name}, %s`, async (family) => {
       await fc.assert(
-        fc.asyncProperty(fc.array(steps, { minLength: 3, maxLength: 8 }), async (sequence) => {
+        fc.asyncProperty(fc.array(steps, { minLength: 3, maxLength: 7 }), async (sequence) => {
           await layout.backend.cleanUp(place.run);
           let writer: RuleWriter = await layout.backend.open(environment(family));
           let options = ruleOptions(family);
@@ -145,7 +145,7 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
           }
           await writer.close();
         }),
-        runs(6),
+        runs(4),
       );
     });
   }

@@ -11,7 +11,7 @@ const MAX_RANGES = 500;
 export interface Transaction {
   /** In pieces, as it may be long. */
   readonly text: readonly string[];
-  /** Rules and elements in it. */
+  /** Rules and elements in it, and chains that are emptied. */
   readonly size: number;
 }
 
@@ -24,7 +24,8 @@ export const changeCommands = (changes: Changes, table: TableName): Transaction 
   for (const chain of chains) text.push(`add chain ${name} ${chain.name}\n`);
   text.push(...elementCommands('delete', removed, table));
   // A chain for a number of endpoints keeps its rules, for packets that are within it.
-  const flushed = [...chains.map((chain) => chain.name), ...staleChains.filter((chain) => chain.includes('/'))];
+  const emptied = staleChains.filter((chain) => chain.includes('/'));
+  const flushed = [...chains.map((chain) => chain.name), ...emptied];
   for (const chain of flushed) text.push(`flush chain ${name} ${chain}\n`);
   for (const set of staleSets) text.push(`delete set ${name} ${set}\n`);
   for (const set of sets) text.push(`add ${set.kind} ${name} ${set.name} { ${set.declaration.join('; ')}; }\n`);
@@ -33,7 +34,7 @@ export const changeCommands = (changes: Changes, table: TableName): Transaction 
   }
   text.push(...elementCommands('add', added, table));
   const rules = chains.reduce((sum, chain) => sum + chain.rules.length, 0);
-  return { text, size: rules + staleChains.length + sets.length + staleSets.length + removed.length + added.length };
+  return { text, size: rules + emptied.length + sets.length + staleSets.length + removed.length + added.length };
 };
 
 /** Commands that delete chains to which nothing leads but others of them. */

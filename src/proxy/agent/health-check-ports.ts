@@ -64,19 +64,23 @@ export class HealthCheckPorts {
     }
   }
 
-  /** Where to listen, and for what. With all addresses it is one socket for both families. */
+  /** Where to listen, and for what. Where one family has all addresses it is one socket for both. */
   #places(): ReadonlyMap<string, CheckedService> {
-    const places = new Map<string, CheckedService>();
-    const isAll = [...this.#addresses.values()].includes('all');
+    const hosts = new Map<number, Set<string>>();
+    const services = new Map<number, CheckedService>();
     for (const [family, ports] of this.#wanted) {
-      const given = this.#addresses.get(family) ?? [];
-      const hosts = isAll || given === 'all' ? [''] : given.map((one) => (one.includes(':') ? `[${one}]` : one));
-      for (const { namespace, name, healthCheckNodePort, localReadyCount } of ports.values())
-        for (const host of hosts) {
-          const place = `${host}:${healthCheckNodePort}`;
-          const known = places.get(place)?.count ?? 0;
-          places.set(place, { namespace, name, count: Math.max(known, localReadyCount) });
-        }
+      const addresses = this.#addresses.get(family) ?? [];
+      const ofFamily = addresses === 'all' ? [''] : addresses.map((one) => (one.includes(':') ? `[${one}]` : one));
+      for (const { namespace, name, healthCheckNodePort: port, localReadyCount } of ports.values()) {
+        const count = Math.max(services.get(port)?.count ?? 0, localReadyCount);
+        services.set(port, { namespace, name, count });
+        hosts.set(port, new Set([...(hosts.get(port) ?? []), ...ofFamily]));
+      }
+    }
+    const places = new Map<string, CheckedService>();
+    for (const [port, service] of services) {
+      const known = hosts.get(port) ?? new Set();
+      for (const host of known.has('') ? [''] : known) places.set(`${host}:${port}`, service);
     }
     return places;
   }

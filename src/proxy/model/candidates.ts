@@ -23,20 +23,31 @@ export const candidates = (
   family: IpFamily,
   nodeName: string,
 ): readonly Candidate[] => {
-  const byText = new Map<string, Candidate>();
+  const all: Candidate[] = [];
   for (const slice of slices) {
     if (slice.isHeadless || slice.addressType !== family) continue;
     for (const { name, protocol, port: number } of slice.ports) {
       if (name !== port.name || protocol !== port.protocol || !number) continue;
       for (const endpoint of slice.endpoints) {
         const candidate = toCandidate(endpoint, number, family, nodeName);
-        if (candidate === null) continue;
-        const known = byText.get(candidate.text);
-        if (known === undefined || isBetter(candidate, known)) byText.set(candidate.text, candidate);
+        if (candidate !== null) all.push(candidate);
       }
     }
   }
-  return [...byText.values()].sort((a, b) => (a.text < b.text ? -1 : 1));
+  return all.length < 2 ? all : eachOnce(all.sort(byText));
+};
+
+const byText = (a: Candidate, b: Candidate): number => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0);
+
+/** Of those that stand together because their text is the same, the best; the first of equals, as the sort is stable. */
+const eachOnce = (sorted: readonly Candidate[]): readonly Candidate[] => {
+  const kept: Candidate[] = [];
+  for (const candidate of sorted) {
+    const last = kept.at(-1);
+    if (last?.text !== candidate.text) kept.push(candidate);
+    else if (isBetter(candidate, last)) kept[kept.length - 1] = candidate;
+  }
+  return kept;
 };
 
 const toCandidate = (endpoint: SliceEndpoint, port: number, family: IpFamily, nodeName: string): Candidate | null => {

@@ -1,3 +1,4 @@
+import { addressAndPort } from './address.ts';
 import type { ServicePort } from './service-port.ts';
 
 /**
@@ -49,7 +50,8 @@ export const entriesOf = (port: ServicePort): readonly string[] => {
   return entries;
 };
 
-const addressEntry = ({ port, protocol }: ServicePort, address: string): string => `${address} ${port}/${protocol}`;
+const addressEntry = ({ port, protocol }: ServicePort, address: string): string =>
+  `${addressAndPort(address, port)}/${protocol}`;
 const nodePortEntry = ({ nodePort, protocol }: ServicePort): string => `node port ${nodePort}/${protocol}`;
 
 /** A ServicePort with what it holds of its entries; null where its ClusterIP is another's. */

@@ -31,20 +31,12 @@ export const decideService = (
 ): readonly DecidedPort[] => {
   const entries = serviceEntries(service, family);
   if (typeof entries === 'string') return NONE;
-  const decided: DecidedPort[] = [];
-  for (const spec of service.ports) {
-    const protocol = knownProtocol(spec.protocol);
-    if (protocol === null || spec.port === 0) continue;
-    const all = candidates(slices, spec, family, surroundings.nodeName);
-    decided.push(decidePort({ service, spec, protocol, family, entries, all }, surroundings));
-  }
-  // What the health check node port counts is the Service's, whatever the port: addresses of ready endpoints.
-  const readyHere = new Set<string>();
-  for (const { candidates } of decided)
-    for (const { isLocal, endpoint, address } of candidates) if (isLocal && endpoint.isReady) readyHere.add(address);
-  return readyHere.size === 0
-    ? decided
-    : decided.map((one) => ({ ...one, port: { ...one.port, localReadyCount: readyHere.size } }));
+  const specs = service.ports.filter(({ protocol, port }) => isKnownProtocol(protocol) && port !== 0);
+  const all = specs.map((spec) => candidates(slices, spec, family, surroundings.nodeName));
+  const localReadyCount = countLocalReady(all);
+  return specs.map((spec, index) =>
+    decidePort({ service, spec, family, entries, all: all[index] ?? [], localReadyCount }, surroundings),
+  );
 };
 
 const NONE: readonly DecidedPort[] = Object.freeze([]);
@@ -53,20 +45,28 @@ const NONE: readonly DecidedPort[] = Object.freeze([]);
 export const portLabel = ({ namespace, name }: Service, portName: string): string =>
   portName === '' ? `${namespace}/${name}` : `${namespace}/${name}:${portName}`;
 
-const knownProtocol = (protocol: string): ServicePort['protocol'] | null =>
-  protocol === 'tcp' || protocol === 'udp' || protocol === 'sctp' ? protocol : null;
+const isKnownProtocol = (protocol: string): protocol is ServicePort['protocol'] =>
+  protocol === 'tcp' || protocol === 'udp' || protocol === 'sctp';
+
+/** What the health check node port counts is the Service's, whatever the port: addresses of ready endpoints here. */
+const countLocalReady = (all: readonly (readonly Candidate[])[]): number => {
+  const addresses = new Set<string>();
+  for (const candidates of all)
+    for (const { isLocal, endpoint, address } of candidates) if (isLocal && endpoint.isReady) addresses.add(address);
+  return addresses.size;
+};
 
 interface PortToDecide {
   readonly service: Service;
   readonly spec: SpecPort;
-  readonly protocol: ServicePort['protocol'];
   readonly family: IpFamily;
   readonly entries: ServiceEntries;
   readonly all: readonly Candidate[];
+  readonly localReadyCount: number;
 }
 
 const decidePort = (
-  { service, spec, protocol, family, entries, all }: PortToDecide,
+  { service, spec, family, entries, all, localReadyCount }: PortToDecide,
   surroundings: Surroundings,
 ): DecidedPort => {
   const { clusterIP, externalIPs, loadBalancerIPs } = entries;
@@ -84,6 +84,7 @@ const decidePort = (
     if (!choice.hasEndpoints) return 'reject';
     return (policy === 'Local' ? choice.local : choice.cluster).length > 0 ? 'balance' : 'drop';
   };
+  const protocol = spec.protocol as ServicePort['protocol'];
   const label = portLabel(service, spec.name);
   const ranges = loadBalancerIPs.length > 0 ? entries.sourceRanges : NO_RANGES;
   const own = ranges.length > 0 ? surroundings.primaryAddress(family) : '';
@@ -115,7 +116,7 @@ const decidePort = (
       clusterEndpoints: choice.cluster,
       localEndpoints: choice.local,
       hasEndpoints: choice.hasEndpoints,
-      localReadyCount: 0,
+      localReadyCount,
     },
   };
 };

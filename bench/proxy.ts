@@ -106,7 +106,9 @@ const printed = (
     'CPU s, own + tools': `${(result.ownCpuMs / 1000).toFixed(2)} + ${(result.toolCpuMs / 1000).toFixed(2)}`,
     'endpoint removed ms': cost(result.endpointRemoved),
     'Service added ms': cost(result.serviceAdded),
-    'CPU ms a change': `${ms(result.endpointRemoved.cpuMs)}, ${ms(result.serviceAdded.cpuMs)}`,
+    'CPU ms, own + tools': [result.endpointRemoved, result.serviceAdded]
+      .map((each) => `${ms(each.ownCpuMs)} + ${ms(each.toolCpuMs)}`)
+      .join(', '),
     'iptables -A ms': result.appendMs === undefined ? '' : ms(result.appendMs),
     'RSS MiB (peak)': `${result.residentMiB.toFixed(0)} (${result.peakMiB.toFixed(0)})`,
     'connect us': `${latency.median.toFixed(0)}${ratio('median')}`,

@@ -52,7 +52,8 @@ const changes = async (
   undo: (i: number) => readonly Change[],
 ): Promise<ChangeCost> => {
   const times: number[] = [];
-  let cpuMs = 0;
+  let ownMs = 0;
+  let toolMs = 0;
   const sync = async (objects: readonly Change[]): Promise<void> => {
     for (const object of objects) model.apply(object);
     const { ports, changed } = model.take('IPv4');
@@ -60,14 +61,21 @@ const changes = async (
     await writer.sync(ports, options, changed);
   };
   for (let i = 0; i < job.changes; i++) {
-    const cpu = ownCpuMs() + toolCpuMs();
+    const own = ownCpuMs();
+    const tools = toolCpuMs();
     const began = performance.now();
     await sync(change(i));
     times.push(performance.now() - began);
-    cpuMs += ownCpuMs() + toolCpuMs() - cpu;
+    ownMs += ownCpuMs() - own;
+    toolMs += toolCpuMs() - tools;
     await sync(undo(i));
   }
-  return { median: median(times), worst: Math.max(...times), cpuMs: cpuMs / times.length };
+  return {
+    median: median(times),
+    worst: Math.max(...times),
+    ownCpuMs: ownMs / times.length,
+    toolCpuMs: toolMs / times.length,
+  };
 };
 
 const latency = (): Latency => {

@@ -21,8 +21,9 @@ export type Layout = 'nftables, maps' | 'nftables, a chain per Service' | 'iptab
 export interface ChangeCost {
   readonly median: number;
   readonly worst: number;
-  /** CPU time of a change: of the program, and of the tools that it starts. */
-  readonly cpuMs: number;
+  /** CPU time of a change, mean. */
+  readonly ownCpuMs: number;
+  readonly toolCpuMs: number;
 }
 
 export interface Latency {

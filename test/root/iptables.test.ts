@@ -71,6 +71,13 @@ describe.skipIf(reason !== '').each([['legacy'], ['nft']] as const)(titled('ipta
     expect(reachable(await node.saved())).toEqual(reachable(wanted));
   });
 
+  it('has the jumps that node ports on 127.0.0.1 need even where an earlier text had none of these', async () => {
+    const node = await openNode();
+    await node.load(backend.render(FIRST, { ...options('IPv4'), localhostNodePorts: false }));
+    await node.load(backend.render(FIRST, options('IPv4')));
+    expect(await node.saved()).toEqual(await savedOf(FIRST));
+  });
+
   it('loads a text for IPv6', async () => {
     const [cluster = NOBODY] = fc.sample(clusters('IPv6', 1, 8), { numRuns: 1, seed: 8 })[0] ?? [];
     expect((await savedOf(cluster, 'IPv6')).join('\n')).toContain('--to-destination [fd00:1::');

@@ -4,7 +4,7 @@ import type { RuleWriter, SyncReport, WriterEnvironment } from '../../rule-backe
 import type { RuleOptions } from '../../rule-options.ts';
 import { CANARY } from './chain-names.ts';
 import { type IptablesCommands, WAIT } from './commands.ts';
-import { baseJumps, CANARY_TABLES, filterFrame, natFrame } from './frame.ts';
+import { baseJumps, CANARY_TABLES, filterFrame, guardsLocalhost, kubeletChains, natFrame } from './frame.ts';
 import { jumpCorrections, staleChains } from './leftovers.ts';
 import { readLive } from './live-rules.ts';
 import { type RestoreParts, restoreInput } from './restore-input.ts';
@@ -97,6 +97,9 @@ export class IptablesWriter implements RuleWriter {
       stale: { filter: stale('filter'), nat: stale('nat') },
       jumps: { filter: corrections('filter'), nat: corrections('nat') },
       isFull: true,
+      missing: guardsLocalhost(options)
+        ? []
+        : kubeletChains(options).filter(({ name }) => live.get('filter')?.chains.has(name) !== true),
     };
     await this.#restore(parts);
     const lines = new Map(keys.map((key, index) => [key, parts.services[index] as ServiceLines]));

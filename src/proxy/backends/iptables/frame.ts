@@ -57,8 +57,12 @@ const KUBELET_JUMPS: readonly BaseJump[] = [
 ];
 
 /** The jumps from built-in chains. */
-export const baseJumps = (options: RuleOptions): readonly BaseJump[] =>
-  guardsLocalhost(options) ? [...KUBELET_JUMPS, ...JUMPS] : JUMPS;
+export const baseJumps = ({ family }: RuleOptions): readonly BaseJump[] =>
+  family === 'IPv4' ? [...KUBELET_JUMPS, ...JUMPS] : JUMPS;
+
+/** Chains that kubelet makes: where it has not, they are made as it does, and otherwise left alone. */
+export const kubeletChains = ({ family }: RuleOptions): readonly Chain[] =>
+  family === 'IPv4' ? [{ name: KUBELET_FIREWALL, rules: [LOCALHOST_GUARD] }] : [];
 
 /** The line that adds a jump before all that is in its chain. */
 export const jumpLine = ({ from, rule }: BaseJump): string => `-I ${from}${ruleText(rule)}`;
@@ -75,7 +79,7 @@ export const filterFrame = (options: RuleOptions): readonly Chain[] => [
   { name: NODE_PORTS, rules: [] },
   { name: SERVICES, rules: [] },
   { name: EXTERNAL_SERVICES, rules: [] },
-  ...(guardsLocalhost(options) ? [{ name: KUBELET_FIREWALL, rules: [LOCALHOST_GUARD] }] : []),
+  ...(guardsLocalhost(options) ? kubeletChains(options) : []),
   { name: FORWARD, rules: forwardRules(options) },
   { name: PROXY_FIREWALL, rules: [] },
 ];

@@ -32,14 +32,14 @@ describe('a text for iptables-restore', () => {
   }
 });
 
-/** Rules of each chain in order, without the jumps of built-in chains, which kube-proxy makes by other means. */
-const sorted = (text: string): ReadonlyMap<string, readonly string[]> => {
+/** Rules of each chain in order, without what comes with the jumps of built-in chains, which kube-proxy makes by other means. */
+const sorted = (whole: string): ReadonlyMap<string, readonly string[]> => {
+  const [text = ''] = whole.split('# Jumps ');
   const chains = new Map<string, string[]>();
   let table = '';
   for (const line of text.split('\n')) {
     if (line.startsWith('*')) table = line.slice(1);
-    else if (line.startsWith(':') && !line.startsWith(':KUBE-PROXY-CANARY'))
-      chains.set(`${table}/${line.slice(1).split(' ')[0]}`, []);
+    else if (line.startsWith(':')) chains.set(`${table}/${line.slice(1).split(' ')[0]}`, []);
     else if (line.startsWith('-A ')) chains.get(`${table}/${line.split(' ')[1]}`)?.push(line);
   }
   return new Map([...chains].sort(([a], [b]) => (a < b ? -1 : 1)));

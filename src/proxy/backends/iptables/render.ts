@@ -1,10 +1,10 @@
 import type { ServicePorts } from '../../model/service-port.ts';
 import type { RenderSettings } from '../../rule-backend.ts';
 import type { RuleOptions } from '../../rule-options.ts';
-import { CANARY, KUBELET_FIREWALL } from './chain-names.ts';
-import { baseJumps, guardsLocalhost, insertionOrder, jumpLine } from './frame.ts';
+import { CANARY } from './chain-names.ts';
+import { baseJumps, guardsLocalhost, insertionOrder, jumpLine, kubeletChains } from './frame.ts';
 import { restoreInput } from './restore-input.ts';
-import { chainLines, isLargeCluster, sortedKeys, writeService } from './service-lines.ts';
+import { chainLines, isLargeCluster, ruleLines, sortedKeys, writeService } from './service-lines.ts';
 
 /**
  * All rules of one family as input of `iptables-restore --noflush`.
@@ -30,19 +30,18 @@ export const renderRules = (services: ServicePorts, options: RuleOptions, settin
   return [head, ...input, ...jumpSections(options)].join('');
 };
 
-/**
- * The canaries are as old as the jumps: whoever flushes a table takes both. All jumps that any options ask for are made at once, as a later text can't
- * add one.
- */
+/** The canaries are as old as the jumps: whoever flushes a table takes both. */
 const jumpSections = (options: RuleOptions): string[] => [
   '# Jumps to the chains above. Where they are there already, the next line with -N fails ("Chain already exists"), as it is meant to: all that is above is loaded by then.\n',
   ...(['filter', 'nat'] as const).map((table) => {
-    const own = insertionOrder(
-      baseJumps({ ...options, localhostNodePorts: true }).filter((jump) => jump.table === table),
-    );
-    const isGuardEmpty = table === 'filter' && options.family === 'IPv4' && !guardsLocalhost(options);
-    const chains = isGuardEmpty ? chainLines([KUBELET_FIREWALL]) : '';
-    return `*${table}\n-N ${CANARY}\n${chains}${own.map((jump) => `${jumpLine(jump)}\n`).join('')}COMMIT\n`;
+    const own = insertionOrder(baseJumps(options).filter((jump) => jump.table === table));
+    const chains = table === 'filter' && !guardsLocalhost(options) ? kubeletChains(options) : [];
+    return [
+      `*${table}\n-N ${CANARY}\n${chainLines(chains.map(({ name }) => name))}`,
+      ...chains.map(({ name, rules }) => ruleLines(name, rules)),
+      ...own.map((jump) => `${jumpLine(jump)}\n`),
+      'COMMIT\n',
+    ].join('');
   }),
   `*mangle\n:${CANARY} - [0:0]\nCOMMIT\n`,
 ];

@@ -19,6 +19,8 @@ export interface RestoreParts {
   readonly jumps: Readonly<Record<'filter' | 'nat', readonly string[]>>;
   /** Makes the canaries, too. */
   readonly isFull: boolean;
+  /** Further chains of the table filter, to be made. */
+  readonly missing?: readonly Chain[];
   /** What a chain is for, as lines of comment that come before its rules. */
   readonly explain?: (table: 'filter' | 'nat', chain: string) => string;
 }
@@ -26,7 +28,7 @@ export interface RestoreParts {
 /** Input of `iptables-restore --noflush`: the table filter first, as kube-proxy does it. In pieces, as it may be long. */
 export function* restoreInput(parts: RestoreParts): Generator<string> {
   if (parts.isFull) yield `*mangle\n${chainLines([CANARY])}COMMIT\n`;
-  yield* tableInput('filter', filterFrame(parts.options), [], parts);
+  yield* tableInput('filter', [...filterFrame(parts.options), ...(parts.missing ?? [])], [], parts);
   yield* tableInput('nat', natFrame(parts.options), parts.written, parts);
 }
 

@@ -3,7 +3,7 @@ import { walk } from '#netfilter/iptables/walk.ts';
 import type { Machine, Packet, Trace } from '#netfilter/packet.ts';
 import type { ServicePorts } from '../../model/service-port.ts';
 import type { RuleOptions } from '../../rule-options.ts';
-import { baseJumps, filterFrame, natFrame } from './frame.ts';
+import { baseJumps, filterFrame, guardsLocalhost, kubeletChains, natFrame } from './frame.ts';
 import { planService, type SharedChain } from './plan.ts';
 import { isLargeCluster, sortedKeys } from './service-lines.ts';
 
@@ -32,6 +32,7 @@ export const plannedChains = (services: ServicePorts, options: RuleOptions): Rea
       add(table, chain, rules);
     }
   }
+  if (!guardsLocalhost(options)) for (const { name, rules } of kubeletChains(options)) add('filter', name, rules);
   for (const { name, rules } of filterFrame(options)) add('filter', name, rules);
   for (const { name, rules } of natFrame(options)) add('nat', name, rules);
   return chains;

@@ -22,12 +22,14 @@ const NODE_PORT: readonly Field[] = ['protocol', 'dport'];
 /** What is there whatever Services there are: sets, base chains, and chains with fixed rules. */
 export const frameOf = (options: RuleOptions, layout: Layout): Frame => {
   const table = tableOf(options.family);
-  const sets =
-    layout === 'map-only' ? [...commonSets(table.family), ...slotMaps(table.family)] : commonSets(table.family);
   return {
     table,
     comment: 'rules for kube-proxy',
-    sets: options.nodePortAddresses === 'all' ? sets : [...sets, nodePortIps(table.family)],
+    sets: [
+      ...(options.nodePortAddresses === 'all' ? [] : [nodePortIps(table.family)]),
+      ...commonSets(table.family),
+      ...(layout === 'map-only' ? slotMaps(table.family) : []),
+    ],
     chains: [
       ...baseChains(options),
       ...dispatchChains(options),

@@ -66,7 +66,11 @@ function* tableBlock(frame: Frame, own: OwnParts, { isExplained = false }: Rende
   const about = (text: string | undefined): string => (isExplained && text !== undefined ? `\t# ${text}\n` : '');
   const { family } = frame.table;
   yield `table ${tableText(frame.table)} {\n\tcomment "${frame.comment}"\n\n`;
-  for (const set of frame.sets) yield about(set.about) + setText(set, '\t');
+  // Maps of one kind stand together, one a protocol: one comment is for all of them.
+  for (const [index, set] of frame.sets.entries()) {
+    const isSame = set.about === frame.sets[index - 1]?.about;
+    yield about(isSame ? undefined : set.about) + setText(set, '\t');
+  }
   yield about(own.sets.length > 0 ? 'clients that stay with an endpoint' : undefined);
   for (const set of own.sets) yield setText(set, '\t');
   for (const chain of frame.chains) yield `\n${about(chain.about)}${chainText(chain, family, '\t')}`;
@@ -106,7 +110,7 @@ const COMMON = [
 const MAP_ONLY = [
   'Rules are the same for all Services; a Service is elements of maps.',
   'service-ips and service-nodeports lead to a chain for the number of endpoints, which takes a random slot;',
-  'the endpoint is what the map endpoints has for address, protocol, port and slot.',
+  'the endpoint is what endpoints-tcp, -udp or -sctp has for address, port and slot.',
   'Services whose clients stay with an endpoint have chains of their own.',
   ...COMMON,
 ];

@@ -1,10 +1,14 @@
 import { suggestion } from '#corefile/suggest.ts';
+import { entriesAt, entriesOfNodePort } from '#proxy/model/explain/entries.ts';
 import { explain } from '#proxy/model/explain/explain.ts';
+import type { ServicePort } from '#proxy/model/service-port.ts';
 import type { CliIo } from './io.ts';
 import { readArguments, type ToolUsage } from './proxy-arguments.ts';
 import { ProxyFault } from './proxy-fault.ts';
-import { readScene } from './proxy-scene.ts';
-import { readTarget } from './proxy-target.ts';
+import { ownRules } from './proxy-own-rules.ts';
+import { readScene, type Scene } from './proxy-scene.ts';
+import { portsOrNone } from './proxy-service-ports.ts';
+import { readTarget, type Target } from './proxy-target.ts';
 
 const USAGE: ToolUsage = {
   name: 'explain',
@@ -34,5 +38,20 @@ export const runProxyExplain = async (args: readonly string[], io: CliIo): Promi
   const { kind, text } = explain({ ...scene, mode, localAddresses, suggest: suggestion }, question);
   if (kind === 'fault') throw new ProxyFault([text.trimEnd()]);
   io.stdout(text);
+  const rules = await ownRules(explainedPorts(question, scene), scene);
+  if (rules.length > 0)
+    io.stdout(`\nIts rules in ${mode} mode:\n${rules.map((line) => `  ${line}`.trimEnd()).join('\n')}\n`);
   return scene.exitCode;
+};
+
+/** Ports of Services that the answer is about; none where it says that no rules are made. */
+const explainedPorts = (question: Target, scene: Scene): readonly ServicePort[] => {
+  if (question.kind === 'service') return portsOrNone(scene, question);
+  const { address, port, protocol } = question;
+  const { services } = scene.families[address.includes(':') ? 'IPv6' : 'IPv4'];
+  const entries = [
+    ...entriesAt(services, address).filter((entry) => port === null || entry.port.port === port),
+    ...(port !== null && scene.machine.localAddresses.has(address) ? entriesOfNodePort(services, port) : []),
+  ];
+  return entries.map((entry) => entry.port).filter((found) => protocol === null || found.protocol === protocol);
 };

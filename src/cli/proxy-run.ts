@@ -1,5 +1,5 @@
 import { statSync, writeFileSync } from 'node:fs';
-import { cpus, hostname } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { systemClock } from '#kube/api/clock.ts';
 import { connectionFault } from '#kube/api/connection-fault.ts';
 import type { ApiConnection } from '#kube/api-source.ts';
@@ -60,7 +60,7 @@ export const runProxyRun = async (args: readonly string[], io: CliIo): Promise<n
   if (wrong.length > 0) throw new ProxyFault(wrong);
   const file = flags.command.get('write-config-to')?.at(-1) ?? '';
   if (file !== '') {
-    writeFileSync(file, configurationText(values));
+    writeConfiguration(file, configurationText(values));
     return 0;
   }
   if (isOn('cleanup')) return runProxyCleanup([], io);
@@ -90,6 +90,14 @@ const argumentFaults = ({ flags, settings }: ReadSettings): readonly string[] =>
   return faults;
 };
 
+const writeConfiguration = (file: string, text: string): void => {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw new ProxyFault([`--write-config-to: ${(error as Error).message}`]);
+  }
+};
+
 const openLog = async ({ logFormat, verbosity }: ProxySettings): Promise<{ sink: LogSink; log: Log }> => {
   const sink: LogSink =
     logFormat === 'json'
@@ -108,7 +116,7 @@ const prepare = (settings: ProxySettings, log: Log): void => {
   } catch (error) {
     log.warning(`oom_score_adj can't be set to ${settings.oomScoreAdj}: ${(error as Error).message}`);
   }
-  const faults = applySettings(kernelSettings(settings, cpus().length), log);
+  const faults = applySettings(kernelSettings(settings, availableParallelism()), log);
   if (faults.length > 0) throw new ProxyFault(faults);
   warnOf(KERNEL_CHECKS, log);
 };

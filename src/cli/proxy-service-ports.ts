@@ -6,28 +6,47 @@ import { ProxyFault } from './proxy-fault.ts';
 import { FAMILIES, type Scene } from './proxy-scene.ts';
 import type { ServiceTarget } from './proxy-target.ts';
 
-/** Ports that a name means, IPv4 first. Throws ProxyFault, saying what there is, where there are none. */
-export const portsOf = (scene: Scene, target: ServiceTarget): readonly ServicePort[] => {
-  const namespace = target.namespace ?? 'default';
-  const { name, port, protocol } = target;
-  const all = FAMILIES.flatMap((family) => [...scene.families[family].services.values()]).filter(
-    (one) => one.namespace === namespace && one.name === name,
-  );
-  if (all.length === 0) throw new ProxyFault([whyNone(scene, namespace, name)]);
-  const found = all.filter(
+/** Ports that a name means, IPv4 first; none where there are none. */
+export const portsOrNone = (scene: Scene, target: ServiceTarget): readonly ServicePort[] => {
+  const { port, protocol } = target;
+  return portsOfService(scene, target).filter(
     (one) =>
       (port === null || one.portName === port || String(one.port) === port) &&
       (protocol === null || one.protocol === protocol),
   );
+};
+
+/** Likewise. Throws ProxyFault, saying what there is, where there are none. */
+export const portsOf = (scene: Scene, target: ServiceTarget): readonly ServicePort[] => {
+  const found = portsOrNone(scene, target);
   if (found.length > 0) return found;
+  const { name, port, protocol } = target;
+  const namespace = namespaceOf(scene, target);
+  const all = portsOfService(scene, target);
+  if (all.length === 0) throw new ProxyFault([whyNone(scene, namespace, name)]);
   const wanted = `${port ?? ''}${protocol === null ? '' : `/${protocol}`}`;
   const there = [...new Set(all.map(portText))].join(', ');
   throw new ProxyFault([`${namespace}/${name} has no port ${wanted}; it has ${there}`]);
 };
 
+const portsOfService = (scene: Scene, target: ServiceTarget): readonly ServicePort[] => {
+  const namespace = namespaceOf(scene, target);
+  return FAMILIES.flatMap((family) => [...scene.families[family].services.values()]).filter(
+    (one) => one.namespace === namespace && one.name === target.name,
+  );
+};
+
 /** `dns (53/udp)`, `80/tcp` */
 export const portText = ({ portName, port, protocol }: ServicePort): string =>
   portName === '' ? `${port}/${protocol}` : `${portName} (${port}/${protocol})`;
+
+/** Without one it is `default`, or else that of the only Service of the name. */
+const namespaceOf = ({ objects }: Scene, { namespace, name }: ServiceTarget): string => {
+  if (namespace !== null) return namespace;
+  const found = objects.filter((object) => object.kind === 'Service' && object.name === name);
+  const [first, second] = found;
+  return first === undefined || second !== undefined ? 'default' : first.namespace;
+};
 
 const whyNone = ({ objects, title }: Scene, namespace: string, name: string): string => {
   const services = objects.filter((object): object is Service => object.kind === 'Service');

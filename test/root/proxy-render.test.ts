@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { outcome, run } from '#test/command.ts';
+import { PROGRAM } from '#test/process.ts';
 import { runCommand } from '../../src/cli/commands.ts';
 import { missing, titled } from './needs.ts';
 
@@ -115,35 +116,116 @@ describe.skipIf(iptablesReason !== '')(titled('a rendered iptables text', iptabl
       .filter((line) => !line.startsWith('#'))
       .map((line) => line.replace(/ \[\d+:\d+\]$/, ''));
 
-  it.each(TOOLS)('is what %s-restore tests and loads, twice the same, and after another one', async (tool) => {
+  /** Chains that a rule leads to, from the built-in ones on: what another text has left beside them does nothing. */
+  const reachable = (rules: readonly string[]): string[] => {
+    const found = new Set(['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING']);
+    const leadsOn = (): string[] =>
+      rules.flatMap((line) => {
+        const [, chain = '', target = ''] = /^-A (\S+).* -j (KUBE-\S+)/.exec(line) ?? [];
+        return found.has(chain) && !found.has(target) ? [target] : [];
+      });
+    for (let next = leadsOn(); next.length > 0; next = leadsOn()) for (const chain of next) found.add(chain);
+    return rules.filter((line) => found.has(line.split(' ')[1] ?? '')).sort();
+  };
+  /** The jumps come last, behind a line that fails where they are there. */
+  const loadAgain = async (namespace: string, tool: string, text: string): Promise<void> => {
+    const command = ['netns', 'exec', namespace, `${tool}-restore`, '--noflush'];
+    const { stderr } = await outcome('ip', command, { stdin: text });
+    expect(stderr).toMatch(/line \d+ failed/);
+  };
+
+  it.each(TOOLS)('is what %s-restore loads, twice the same, and after another one', async (tool) => {
     const iptables = [...EXAMPLES, '--mode', 'iptables', '--ip-family', tool.startsWith('ip6') ? 'ipv6' : 'ipv4'];
     const [fresh, used] = [await newNamespace(), await newNamespace()];
     const text = await render(...iptables);
-    await load(fresh, [`${tool}-restore`, '--test', '--noflush'], text);
     await load(fresh, [`${tool}-restore`, '--noflush'], text);
     const rules = await save(fresh, tool);
     expect(rules.filter((line) => line.startsWith(':KUBE-SVC-')).length).toBeGreaterThan(0);
-    await load(fresh, [`${tool}-restore`, '--noflush'], text);
+    await loadAgain(fresh, tool, text);
     expect(await save(fresh, tool)).toEqual(rules);
 
     await load(used, [`${tool}-restore`, '--noflush'], await render(...otherCluster(), ...iptables.slice(-4)));
-    await load(used, [`${tool}-restore`, '--noflush'], text);
-    expect((await save(used, tool)).sort()).toEqual([...rules].sort());
+    await loadAgain(used, tool, text);
+    expect(reachable(await save(used, tool))).toEqual(reachable(rules));
   });
 });
 
-const ipvsReason = await missing('the parts of rendered IPVS rules', ['root', 'ip', 'ipset', 'iptables-legacy']);
-describe.skipIf(ipvsReason !== '')(titled('a rendered IPVS text', ipvsReason), () => {
-  it('has an ipset part and an iptables part that load, twice', async () => {
+const toolsReason = await missing('diff against the kernel, and cleanup', ['root', 'ip', 'nft', ...TOOLS]);
+describe.skipIf(toolsReason !== '')(titled('on a node', toolsReason), () => {
+  /** The program in a namespace. */
+  const proxy = (namespace: string, ...args: string[]) =>
+    outcome('ip', ['netns', 'exec', namespace, process.execPath, PROGRAM, 'proxy', ...args]);
+
+  it.each([
+    'nftables',
+    'iptables',
+  ])('diff tells what the kernel lacks in %s mode, and then that nothing does', async (mode) => {
     const namespace = await newNamespace();
-    for (const _ of ['once', 'twice']) {
-      await load(namespace, ['ipset', 'restore'], await render(...EXAMPLES, '--mode', 'ipvs', '--part', 'ipset'));
-      await load(
-        namespace,
-        ['iptables-legacy-restore', '--noflush'],
-        await render(...EXAMPLES, '--mode', 'ipvs', '--part', 'iptables'),
-      );
-    }
+    const flags = [...EXAMPLES, '--mode', mode];
+    const before = await proxy(namespace, 'diff', ...flags);
+    expect([before.code, before.stderr]).toEqual([1, '']);
+    expect(before.stdout).toContain(mode === 'nftables' ? 'table ip kube-proxy is not there' : '+ the chain');
+
+    const restore = mode === 'nftables' ? ['nft', '-f', '-'] : ['iptables-restore', '--noflush'];
+    await load(namespace, restore, await render(...flags));
+    const restore6 = mode === 'nftables' ? restore : ['ip6tables-restore', '--noflush'];
+    await load(namespace, restore6, await render(...flags, '--ip-family', 'ipv6'));
+    const after = await proxy(namespace, 'diff', ...flags);
+    expect([after.code, after.stdout, after.stderr]).toEqual([0, 'Nothing differs.\n', '']);
+
+    const change =
+      mode === 'nftables'
+        ? ['nft', 'delete', 'element', 'ip', 'kube-proxy', 'service-ips', '{ 10.96.77.44 . tcp . 80 }']
+        : ['iptables', '-t', 'nat', '-D', 'KUBE-SEP-IKXDPMZZPVXN3KBM', '1'];
+    await run('ip', ['netns', 'exec', namespace, ...change]);
+    const changed = await proxy(namespace, 'diff', ...flags);
+    expect(changed.code).toBe(1);
+    expect(changed.stdout.split('\n').filter((line) => line.startsWith(' '))).toEqual([
+      mode === 'nftables'
+        ? '    + 10.96.77.44 . tcp . 80 : goto cluster-2'
+        : '    + -m comment --comment default/hello-world -s 10.244.2.106 -j KUBE-MARK-MASQ',
+    ]);
+  });
+
+  it('cleanup removes what every mode has left, tells what, and then that there is nothing', async () => {
+    const namespace = await newNamespace();
+    await load(namespace, ['nft', '-f', '-'], await render(...EXAMPLES));
+    await load(namespace, ['iptables-nft-restore', '--noflush'], await render(...EXAMPLES, '--mode', 'iptables'));
+    await load(namespace, ['iptables-legacy-restore', '--noflush'], await render(...EXAMPLES, '--mode', 'iptables'));
+    const { code, stdout, stderr } = await proxy(namespace, 'cleanup');
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toContain('removed table ip kube-proxy (nft)\n');
+    expect(stdout).toContain('removed chain KUBE-SVC-DZ6LTOHRG6HQWHYE of table nat (iptables-nft)\n');
+    expect(stdout).toContain('removed chain KUBE-SVC-DZ6LTOHRG6HQWHYE of table nat (iptables-legacy)\n');
+    const again = await proxy(namespace, 'cleanup');
+    expect([again.code, again.stdout]).toEqual([0, 'There was nothing to remove.\n']);
+    expect(await run('ip', ['netns', 'exec', namespace, 'iptables-nft-save'])).not.toContain('KUBE-SVC');
+  });
+
+  it('cleanup is for root', async () => {
+    const namespace = await newNamespace();
+    const args = ['netns', 'exec', namespace, 'setpriv', '--bounding-set', '-all', '--inh-caps', '-all'];
+    const { code, stderr } = await outcome('ip', [
+      ...args,
+      '--reuid',
+      '65534',
+      process.execPath,
+      PROGRAM,
+      'proxy',
+      'cleanup',
+    ]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('cluster-dns proxy cleanup: rules may only be changed by root');
+  });
+});
+
+const ipvsReason = await missing('the sets of a rendered IPVS text', ['root', 'ip', 'ipset']);
+describe.skipIf(ipvsReason !== '')(titled('a rendered IPVS text', ipvsReason), () => {
+  it('has an ipset part that loads, twice', async () => {
+    const namespace = await newNamespace();
+    const ipset = await render(...EXAMPLES, '--mode', 'ipvs', '--part', 'ipset');
+    await load(namespace, ['ipset', 'restore'], ipset);
+    await load(namespace, ['ipset', 'restore'], ipset);
     expect(await run('ip', ['netns', 'exec', namespace, 'ipset', 'list', '-n'])).toContain('KUBE-CLUSTER-IP');
   });
 });

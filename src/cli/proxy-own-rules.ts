@@ -18,7 +18,7 @@ export const ownRules = async (
     return withoutSharedChains(text)
       .split('\n')
       .filter((line) => isRule(line) && isOfProtocol(line, protocols))
-      .map((line) => line.replace(/^-I (\S+) \d+/, '-A $1'));
+      .map((line) => line.replace(/^-I (\S+) \d+/, '-A $1').replaceAll('\t', '    '));
   });
   const more = lines.length - MAX_LINES;
   return more > 0 ? [...lines.slice(0, MAX_LINES), `... and ${more} lines more, which proxy render prints`] : lines;

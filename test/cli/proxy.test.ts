@@ -302,6 +302,166 @@ describe('cluster-dns proxy diff', () => {
   });
 });
 
+describe('cluster-dns proxy explain', () => {
+  it.each(MODES)('tells endpoints, chances and policies, and the rules of %s mode', async (mode) => {
+    expect(await run('explain', 'hostnames-local', ...EXAMPLES, '--mode', mode)).toBe(0);
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^Service default\/hostnames-local, port http 80\/tcp, IPv4, on node n1\n\ncluster IP /);
+    expect(stdout).toMatch(/^10\.168\.0\.10:9376 +n1 +eu-1a +33\.3 % +100\.0 %$/m);
+    const rules = stdout
+      .slice(stdout.indexOf(`\nIts rules in ${mode} mode:\n`))
+      .split('\n')
+      .slice(2, -1);
+    expect(rules.length).toBeGreaterThan(4);
+    for (const line of rules) expect(line).toMatch(/^( {2}| {6})\S/);
+    expect(rules.join('\n')).toMatch(/10\.168\.2\.21/);
+    // What belongs to others is not there.
+    expect(rules.join('\n')).not.toMatch(/hello-world|10\.96\.0\.10|POSTROUTING/);
+  });
+
+  it('finds a Service by its address, its node port, and its name in any Namespace', async () => {
+    expect(await run('explain', '10.96.77.44:80', ...EXAMPLES)).toBe(0);
+    expect(stdout).toContain('10.96.77.44:80/tcp is the cluster IP of default/hello-world\n');
+    expect(await run('explain', '172.18.0.2:30001/tcp', ...EXAMPLES)).toBe(0);
+    expect(stdout).toContain('is a node port of default/hostnames-local\n');
+    expect(await run('explain', 'kube-dns:dns', ...EXAMPLES)).toBe(0);
+    expect(stdout).toContain('Service kube-system/kube-dns, port dns 53/udp');
+    expect(stdout).not.toContain('9153');
+    expect(await run('explain', '[fd00:10:96::6070]:80', ...EXAMPLES)).toBe(0);
+    expect(stdout).toContain('add element ip6 kube-proxy');
+  });
+
+  it('says why there are no rules', async () => {
+    expect(await run('explain', 'nginx', ...EXAMPLES)).toBe(0);
+    expect(stdout).toContain('it is headless');
+    expect(stdout).not.toContain('Its rules');
+    expect(await run('explain', 'near-only', ...EXAMPLES)).toBe(0);
+    expect(stdout).toContain('topologyKeys allow none of them');
+    expect(stdout).toContain('their like today: internalTrafficPolicy: Local');
+  });
+
+  it('helps where there is nothing of that name, and ends with 1', async () => {
+    expect(await run('explain', 'helo-world', ...EXAMPLES)).toBe(1);
+    expect(faults('explain')).toEqual(['there is no Service default/helo-world; did you mean "default/hello-world"?']);
+    expect(await run('explain', '10.96.77.45', ...EXAMPLES)).toBe(1);
+    expect(faults('explain')[0]).toContain('no Service has this address');
+    expect(await run('explain', '10.96.77.045', ...EXAMPLES)).toBe(1);
+    expect(faults('explain')).toEqual(['"10.96.77.045" is not an IP address']);
+    expect(await run('explain', ...EXAMPLES)).toBe(1);
+    expect(faults('explain')[0]).toContain('what is to be explained?');
+  });
+});
+
+describe('cluster-dns proxy trace', () => {
+  const fate = (): string => stdout.slice(stdout.lastIndexOf('\n\n') + 2);
+  const steps = (): string[] => stdout.split('\n').filter((line) => /^ +\d+ {2}/.test(line));
+
+  it.each(MODES)('tells who gets the packet in %s mode, with which chance, and whom they see', async (mode) => {
+    expect(await run('trace', '10.244.1.9', 'hello-world', ...EXAMPLES, '--mode', mode)).toBe(0);
+    expect(stdout.split('\n', 2)).toEqual([
+      `tcp 10.244.1.9 -> 10.96.77.44:80, on node n1 in ${mode} mode`,
+      'This is the cluster IP of default/hello-world.',
+    ]);
+    expect(fate()).toBe(
+      [
+        'Delivered to one of 2',
+        '   50.0 %  10.244.2.106:8080  which sees 10.244.1.9',
+        '   50.0 %  10.244.2.107:8080  which sees 10.244.1.9',
+        '',
+      ].join('\n'),
+    );
+    expect(steps().length).toBeGreaterThan(4);
+    expect(new Set(steps()).size).toBe(steps().length);
+  });
+
+  it.each(MODES)('tells that traffic of the node is masqueraded in %s mode', async (mode) => {
+    expect(await run('trace', 'node', 'kube-dns:dns', ...EXAMPLES, '--mode', mode)).toBe(0);
+    expect(stdout).toMatch(/^udp 172\.18\.0\.2 -> 10\.96\.0\.10:53, /);
+    expect(fate()).toContain('10.244.0.2:53  which sees an address of the node (masqueraded)');
+  });
+
+  it.each<readonly [what: string, from: string, to: string, told: string]>([
+    [
+      'nobody has the port',
+      '10.244.1.9',
+      '10.96.0.10:80',
+      'Rejected: the client is told at once (connection refused). 10.96.0.10 is the cluster IP of kube-system/kube-dns, which has no port 80/tcp; it has dns-tcp (53/tcp), dns (53/udp), metrics (9153/tcp).\n',
+    ],
+    [
+      'nobody has the cluster IP',
+      '10.244.1.9',
+      '10.111.1.1:80',
+      'Dropped: the client hears nothing and waits until it gives up. 10.111.1.1 is in 10.96.0.0/12, the range of cluster IPs, and no Service has it.\n',
+    ],
+    [
+      'topologyKeys allow nobody',
+      '10.244.1.9',
+      'near-only',
+      'Dropped: the client hears nothing and waits until it gives up. default/near-only:http has endpoints, but its topologyKeys allow n1 none of them.\n',
+    ],
+    [
+      'the client is outside of the source ranges',
+      '192.0.2.9',
+      '192.0.2.80:80',
+      'Dropped: the client hears nothing and waits until it gives up. 192.0.2.9 is in none of the source ranges of default/public:http: 198.51.100.0/24, 203.0.113.0/25.\n',
+    ],
+    [
+      'the node port is asked at another node',
+      '192.0.2.9',
+      '172.18.0.3:30000',
+      'Untouched: no Service rule changes its way. 30000 is a node port of default/hostnames:http, but 172.18.0.3 is no address of n1; they answer on 172.18.0.2.\n',
+    ],
+    [
+      'it is no address of a Service',
+      '10.244.1.9',
+      '9.9.9.9:53/udp',
+      'Untouched: no Service rule changes its way. No Service has this address.\n',
+    ],
+  ])('says why where %s', async (_, from, to, told) => {
+    expect(await run('trace', from, to, ...EXAMPLES)).toBe(0);
+    expect(fate()).toBe(told);
+  });
+
+  it('says why a Service without endpoints is rejected, and why policy Local drops', async () => {
+    const path = cluster(
+      'none',
+      WEB,
+      service('local', 'clusterIP: 10.96.0.8, internalTrafficPolicy: Local, ports: [{port: 80}]'),
+      endpoints('local', '10.244.9.9'),
+      node('n1'),
+    );
+    expect(await run('trace', '10.244.1.9', 'web', '--manifests', path)).toBe(0);
+    expect(fate()).toContain('default/web has no endpoint that is ready anywhere.\n');
+    expect(await run('trace', '10.244.1.9', 'local', '--manifests', path)).toBe(0);
+    expect(fate()).toContain(
+      'default/local has endpoints, but none on n1, and its internal traffic policy is Local.\n',
+    );
+  });
+
+  it('tells of affinity', async () => {
+    await run('trace', '10.244.1.9', 'shop', ...EXAMPLES);
+    expect(fate()).toContain('and for 600 s the same client comes to the same one (session affinity).\n');
+  });
+
+  it('lists all that is wrong with a question', async () => {
+    expect(await run('trace', 'here', '10.96.0.10', ...EXAMPLES)).toBe(1);
+    expect(faults('trace')).toEqual([
+      'FROM: "here" is neither an IP address nor "node"',
+      'TO: 10.96.0.10 has no port: give 10.96.0.10:PORT',
+    ]);
+    expect(await run('trace', '10.244.1.9', '[fd00:10:96::6070]:80', ...EXAMPLES)).toBe(1);
+    expect(faults('trace')).toEqual(['10.244.1.9 is IPv4 and fd00:10:96::6070 is IPv6: no packet goes there']);
+    expect(await run('trace', '10.244.1.9', 'kube-dns', ...EXAMPLES)).toBe(1);
+    expect(faults('trace')).toEqual([
+      'TO: which port of kube-system/kube-dns? It has dns-tcp (53/tcp), dns (53/udp), metrics (9153/tcp)',
+    ]);
+    expect(await run('trace', '10.244.1.9', 'kube-dns:http', ...EXAMPLES)).toBe(1);
+    expect(faults('trace')[0]).toContain('kube-system/kube-dns has no port http; it has');
+    expect(await run('trace', '10.244.1.9', 'nginx', ...EXAMPLES)).toBe(1);
+    expect(faults('trace')[0]).toContain('no rules are made for default/nginx: it is headless');
+  });
+});
+
 describe('cluster-dns proxy cleanup', () => {
   it('takes no flags but -h', async () => {
     expect(await run('cleanup', '--all')).toBe(1);

@@ -3,7 +3,7 @@ import { connect, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readHttpAddress } from './address.ts';
 import { claimEndpoint, type EndpointResources } from './claim.ts';
-import { HttpEndpoint } from './endpoint.ts';
+import { ANY_PATH, HttpEndpoint } from './endpoint.ts';
 
 const opened: HttpEndpoint[] = [];
 const open = async (address = '127.0.0.1:0'): Promise<HttpEndpoint> => {
@@ -46,6 +46,15 @@ describe('an HTTP endpoint', () => {
     expect(await (await get(endpoint, '/x')).text()).toBe('old');
     endOld();
     expect((await get(endpoint, '/x')).status).toBe(404);
+  });
+
+  it('answers any path that nobody serves where a handler takes all', async () => {
+    const endpoint = await open();
+    endpoint.serve(ANY_PATH, () => ({ status: 200, body: 'any' }));
+    endpoint.serve('/x', () => ({ status: 200, body: 'x' }));
+    expect(await (await get(endpoint, '/x')).text()).toBe('x');
+    expect(await (await get(endpoint, '/healthz?a=b')).text()).toBe('any');
+    expect(await (await get(endpoint, '/')).text()).toBe('any');
   });
 
   it('answers 500 where a handler fails, and goes on', async () => {

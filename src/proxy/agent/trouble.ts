@@ -1,5 +1,7 @@
 import type { Log, LogLevel } from '#log/log.ts';
 
+const MAX_TOLD = 8;
+
 /** Says each trouble once until it is over, however often it comes back, and once that it is over. */
 export class Trouble {
   readonly #log: Log;
@@ -17,7 +19,8 @@ export class Trouble {
   }
 
   tell(message: string, level: LogLevel = 'error'): void {
-    if (this.#told.has(message)) return;
+    // Words may differ each time, such as numbers in them; more than these are not worth a line each.
+    if (this.#told.has(message) || this.#told.size >= MAX_TOLD) return;
     this.#told.add(message);
     this.#log.at(level, message);
   }

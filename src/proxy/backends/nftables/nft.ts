@@ -25,6 +25,6 @@ export const runNft = async (
 
 const hintOf = ({ message, cause }: CommandError): string => {
   if ((cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return ': install nftables 1.0.1 or later';
-  // Versions before 1.1 end so where a later one has made a set, in whatever table.
+  // 1.0.6 ends so where 1.1.3 has made a set, in whatever table.
   return message.includes('SIGSEGV') ? ': a later version of nft may have made a table that this one cannot read' : '';
 };

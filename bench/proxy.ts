@@ -110,7 +110,7 @@ const printed = (
       .map((each) => `${ms(each.ownCpuMs)} + ${ms(each.toolCpuMs)}`)
       .join(', '),
     'iptables -A ms': result.appendMs === undefined ? '' : ms(result.appendMs),
-    'RSS MiB (peak)': `${result.residentMiB.toFixed(0)} (${result.peakMiB.toFixed(0)})`,
+    'RSS MiB (peak) + tools': `${result.residentMiB.toFixed(0)} (${result.peakMiB.toFixed(0)}) + ${result.toolMiB.toFixed(0)}`,
     'connect us': `${latency.median.toFixed(0)}${ratio('median')}`,
     'p99 us': `${latency.p99.toFixed(0)}${ratio('p99')}`,
   };

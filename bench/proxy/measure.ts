@@ -9,7 +9,7 @@ import type { RuleOptions } from '#proxy/rule-options.ts';
 import { median } from '../support/statistics.ts';
 import { BenchCluster, clusterIP, POD_RANGE, SERVICE_RANGE } from './cluster.ts';
 import { appendRule, openWriter } from './layouts.ts';
-import { memory, ownCpuMs, toolCpuMs } from './process-costs.ts';
+import { memory, ownCpuMs, toolCpuMs, untilToolsRest } from './process-costs.ts';
 import type { ChangeCost, Latency, RowJob, RowResult } from './row.ts';
 
 const job = JSON.parse(process.argv[2] ?? '') as RowJob;
@@ -102,6 +102,7 @@ const latency = (): Latency => {
 const writer = await openWriter(job.layout, runCommand);
 writer.watchForeign?.((what) => console.error(`foreign change: ${what}`));
 const fullSync = await full(writer);
+await untilToolsRest();
 /** Spread over all. */
 const service = (i: number): number => Math.floor(((i + 0.5) * job.services) / job.changes);
 const endpointRemoved = await changes(

@@ -43,6 +43,8 @@ export interface RowResult {
   readonly serviceAdded: ChangeCost;
   readonly residentMiB: number;
   readonly peakMiB: number;
+  /** Of the commands that it keeps running. */
+  readonly toolMiB: number;
   /** Of new TCP connections from a client behind the node, us. */
   readonly latency: Latency;
   /** One rule by `iptables -A`, beside what is there: ms; only of the iptables layouts. */

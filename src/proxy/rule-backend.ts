@@ -10,6 +10,8 @@ export interface RenderSettings {
   readonly isExplained?: boolean;
   /** Only this part of a text that several tools load (IPVS: sysctl, ipset, iptables, ipvsadm, addresses); the whole where absent. */
   readonly part?: string;
+  /** iptables: what iptables-save says of the node, so that chains which are there too much go as well. */
+  readonly live?: string;
 }
 
 /** One way of putting Services into the kernel. All but `open` and `cleanUp` is pure. */

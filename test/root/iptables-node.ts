@@ -63,9 +63,13 @@ export class IptablesNode {
     return await runOrThrow(this.run, iptablesCommands('IPv4', this.variant).iptables, args);
   }
 
+  async iptablesSave(family: IpFamily = 'IPv4'): Promise<string> {
+    return await runOrThrow(this.run, iptablesCommands(family, this.variant).save, []);
+  }
+
   /** What `iptables-save` has: chains sorted by name, rules of each in order, no counters. */
   async saved(family: IpFamily = 'IPv4'): Promise<string[]> {
-    return savedLines(await runOrThrow(this.run, iptablesCommands(family, this.variant).save, []));
+    return savedLines(await this.iptablesSave(family));
   }
 }
 

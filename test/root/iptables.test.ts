@@ -71,6 +71,18 @@ describe.skipIf(reason !== '').each([['legacy'], ['nft']] as const)(titled('ipta
     expect(reachable(await node.saved())).toEqual(reachable(wanted));
   });
 
+  it('leaves exactly its rules, as often as it is loaded, where a text was made for what the node has', async () => {
+    const node = await openNode();
+    await node.load(backend.render(FIRST, options('IPv4')));
+    const live = await node.iptablesSave();
+    const text = backend.render(SECOND, options('IPv4'), { live });
+    const wanted = await savedOf(SECOND);
+    for (const _ of ['once', 'twice']) {
+      expect(await node.load(text)).toMatchObject({ exitCode: 0, stderr: '' });
+      expect(await node.saved()).toEqual(wanted);
+    }
+  });
+
   it('has the jumps that node ports on 127.0.0.1 need even where an earlier text had none of these', async () => {
     const node = await openNode();
     await node.load(backend.render(FIRST, { ...options('IPv4'), localhostNodePorts: false }));

@@ -4,8 +4,8 @@ import type { RuleWriter, SyncReport, WriterEnvironment } from '../../rule-backe
 import type { RuleOptions } from '../../rule-options.ts';
 import { CANARY } from './chain-names.ts';
 import { type IptablesCommands, WAIT } from './commands.ts';
-import { baseJumps, CANARY_TABLES, filterFrame, guardsLocalhost, kubeletChains, natFrame } from './frame.ts';
-import { jumpCorrections, staleChains } from './leftovers.ts';
+import { CANARY_TABLES, filterFrame, natFrame } from './frame.ts';
+import { fullParts } from './full-parts.ts';
 import { readLive } from './live-rules.ts';
 import { type RestoreParts, restoreInput } from './restore-input.ts';
 import { isLargeCluster, type ServiceLines, sortedKeys, type WrittenService, writeService } from './service-lines.ts';
@@ -79,29 +79,10 @@ export class IptablesWriter implements RuleWriter {
   }
 
   async #syncAll(services: ServicePorts, options: RuleOptions, isLarge: boolean): Promise<SyncReport> {
-    const keys = sortedKeys(services);
-    const written = keys.map((key) => writeService(services.get(key)!, { ...options, isLarge }));
-    const active = new Set(written.flatMap(({ lines }) => lines.chains));
     const live = readLive(await runOrThrow(this.#environment.run, this.#commands.save, []));
-    const jumps = baseJumps(options);
-    const stale = (table: 'filter' | 'nat'): string[] => staleChains(live.get(table), table, active);
-    const corrections = (table: 'filter' | 'nat'): string[] =>
-      jumpCorrections(
-        live.get(table),
-        jumps.filter((jump) => jump.table === table),
-      );
-    const parts: RestoreParts = {
-      options,
-      services: written.map(({ lines }) => lines),
-      written,
-      stale: { filter: stale('filter'), nat: stale('nat') },
-      jumps: { filter: corrections('filter'), nat: corrections('nat') },
-      isFull: true,
-      missing: guardsLocalhost(options)
-        ? []
-        : kubeletChains(options).filter(({ name }) => live.get('filter')?.chains.has(name) !== true),
-    };
+    const parts = fullParts(services, options, live);
     await this.#restore(parts);
+    const keys = sortedKeys(services);
     const lines = new Map(keys.map((key, index) => [key, parts.services[index] as ServiceLines]));
     this.#known = { options: JSON.stringify(options), isLarge, keys, lines };
     return reportOf(parts);

@@ -3,31 +3,32 @@ import type { RenderSettings } from '../../rule-backend.ts';
 import type { RuleOptions } from '../../rule-options.ts';
 import { CANARY } from './chain-names.ts';
 import { baseJumps, guardsLocalhost, insertionOrder, jumpLine, kubeletChains } from './frame.ts';
+import { fullParts } from './full-parts.ts';
+import { readLive } from './live-rules.ts';
 import { restoreInput } from './restore-input.ts';
-import { chainLines, isLargeCluster, ruleLines, sortedKeys, writeService } from './service-lines.ts';
+import { chainLines, ruleLines } from './service-lines.ts';
 
 /**
- * All rules of one family as input of `iptables-restore --noflush`.
+ * All rules of one family as input of `iptables-restore --noflush`. With `settings.live`, what iptables-save says of the machine, chains go that
+ * it has too much, and jumps come that it lacks.
  *
- * The jumps from built-in chains come last, in transactions of their own, behind a line that fails where they are there already: iptables-restore
- * knows no "add unless it is there", and can't empty a built-in chain without taking away what others have in it.
+ * Without that, or where the machine has nothing yet, the jumps from built-in chains come last, in transactions of their own, behind a line that
+ * fails where they are there already. Each line of such a text adds a rule, removes one that has to be there, or empties a chain; so no text without
+ * such a line leaves one jump both where there was none and where there was one, unless it takes all that others have in built-in chains.
  */
 export const renderRules = (services: ServicePorts, options: RuleOptions, settings: RenderSettings = {}): string => {
-  const blockOptions = { ...options, isLarge: isLargeCluster(services) };
-  const written = sortedKeys(services).map((key) => writeService(services.get(key)!, blockOptions));
+  const live = readLive(settings.live ?? '');
+  const hasJumps = ['filter', 'nat'].every((table) => live.get(table)?.chains.has(CANARY));
+  const parts = fullParts(services, options, live);
   const isExplained = settings.isExplained === true;
   const input = restoreInput({
-    options,
-    services: written.map(({ lines }) => lines),
-    written,
-    stale: { filter: [], nat: [] },
-    jumps: { filter: [], nat: [] },
-    isFull: false,
+    ...parts,
+    ...(hasJumps ? {} : { isFull: false, missing: [], jumps: { filter: [], nat: [] } }),
     ...(isExplained ? { explain } : {}),
   });
   const command = options.family === 'IPv6' ? 'ip6tables-restore' : 'iptables-restore';
   const head = isExplained ? `# ${options.family}. To be loaded by: ${command} --noflush\n` : '';
-  return [head, ...input, ...jumpSections(options)].join('');
+  return [head, ...input, ...(hasJumps ? [] : jumpSections(options))].join('');
 };
 
 /** The canaries are as old as the jumps: whoever flushes a table takes both. */

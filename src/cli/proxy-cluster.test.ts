@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FakeApiServer, NODES, refuse, SERVICES, SLICES } from '#test/fake-api-server.ts';
+import { FakeApiServer, NODES, refuse, SERVICE_CIDRS, SERVICES, SLICES } from '#test/fake-api-server.ts';
 import { until } from '#test/until.ts';
 import { readCluster } from './proxy-cluster.ts';
 import { ProxyFault } from './proxy-fault.ts';
@@ -92,6 +92,14 @@ describe('a cluster behind a kubeconfig', () => {
     const file = kubeconfig(api.url);
     const faults = await faultsOf(readCluster({ kind: 'kubeconfig', file }));
     expect(faults[0]).toMatch(new RegExp(`^--kubeconfig ${file}: failed to list .*endpointslices is forbidden`));
+  });
+
+  it('that keeps Nodes and ServiceCIDRs to itself is read all the same, and it is said', async () => {
+    for (const kept of [NODES, SERVICE_CIDRS]) api.always(({ path }) => path === kept, refuse(403, 'is forbidden'));
+    api.put(SERVICES, service('web'));
+    const { objects, notes } = await readCluster({ kind: 'kubeconfig', file: kubeconfig(api.url) });
+    expect(objects.map(({ kind, name }) => `${kind} ${name}`)).toEqual(['Service web']);
+    expect(notes.join('\n')).toMatch(/failed to list .*nodes/i);
   });
 
   it('that is away ends the wait', async () => {

@@ -21,6 +21,8 @@ export interface ClusterReading {
   readonly title: string;
   /** What is wrong in manifests, `FILE:LINE:COLUMN: message` each; the objects that have it are left out. */
   readonly faults: readonly string[];
+  /** What could not be read and need not be. */
+  readonly notes: readonly string[];
 }
 
 const FILTER: SourceFilter = {
@@ -54,6 +56,7 @@ const readManifests = async (directories: readonly string[]): Promise<ClusterRea
     objects: objects(),
     title: directories.join(', '),
     faults: lines.map((line) => line.replace(/^manifests: /, '')),
+    notes: [],
   };
 };
 
@@ -71,14 +74,19 @@ const readApi = async (file: string, timeoutMs: number): Promise<ClusterReading>
     random: Math.random,
   });
   const ending = new AbortController();
-  const { objects, end: first } = collect(source);
-  const timeUp = delay(timeoutMs, 'timeout' as const, { signal: ending.signal }).catch(() => 'timeout' as const);
-  const end = await Promise.race([first, timeUp]);
+  const wait = (ms: number): Promise<'timeout'> =>
+    delay(ms, 'timeout' as const, { signal: ending.signal }).catch(() => 'timeout');
+  const collected = collect(source);
+  let end = await Promise.race([collected.end, wait(timeoutMs)]);
+  // One kind may be refused, and others be on their way.
+  if (end === 'away') end = await Promise.race([collected.needed, wait(GRACE_MS)]);
   ending.abort();
   await source.stop();
-  if (end === 'synced') return { objects: objects(), title: file, faults: [] };
+  const isUsable = end === 'synced' || collected.hasNeeded();
   const reasons = lines.map((line) => line.replace(/; what is known is still served, trying again$/, ''));
-  const waited = end === 'timeout' ? [`the API server has not been listed in ${timeoutMs / 1000} s`] : [];
+  if (isUsable) return { objects: collected.objects(), title: file, faults: [], notes: reasons };
+  const waited =
+    end === 'timeout' && reasons.length === 0 ? [`the API server has not been listed in ${timeoutMs / 1000} s`] : [];
   throw new ProxyFault([...waited, ...reasons].map((text) => `--kubeconfig ${file}: ${text}`));
 };
 
@@ -86,13 +94,25 @@ interface Collected {
   /** In the order of kind, Namespace and name, whatever order they came in. */
   objects(): readonly KubeObject[];
   /** Resolves with the first whole lists, or once two tries have failed. */
-  readonly end: Promise<'synced' | 'away'>;
+  readonly end: Promise<'synced' | 'away' | 'timeout'>;
+  /** Resolves with the first whole lists of what no rule can do without. */
+  readonly needed: Promise<'synced'>;
+  hasNeeded(): boolean;
 }
+
+/** Without Nodes and ServiceCIDRs, which an account may not be allowed to list, rules are nearly whole. */
+const NEEDED: readonly Kind[] = ['Service', 'EndpointSlice'];
+const GRACE_MS = 3000;
 
 /** Starts a source and keeps what it tells. */
 const collect = (source: ClusterSource): Collected => {
   const known = new Map<string, KubeObject>();
   const keyOf = (kind: Kind, namespace: string, name: string): string => `${kind} ${namespace}/${name}`;
+  const missing = new Set<Kind>(NEEDED);
+  let resolveNeeded: (value: 'synced') => void = () => undefined;
+  const needed = new Promise<'synced'>((resolve) => {
+    resolveNeeded = resolve;
+  });
   const end = new Promise<'synced' | 'away'>((resolve) => {
     source.start({
       change: (change) => {
@@ -100,14 +120,16 @@ const collect = (source: ClusterSource): Collected => {
         if (change.type === 'set') known.set(keyOf(kind, namespace, name), change.object);
         else known.delete(keyOf(kind, namespace, name));
       },
-      synced: () => {
+      synced: (kind) => {
+        missing.delete(kind);
+        if (missing.size === 0) resolveNeeded('synced');
         if (source.isSynced()) resolve('synced');
       },
       away: () => resolve('away'),
     });
   });
   const objects = (): KubeObject[] => [...known].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
-  return { objects, end };
+  return { objects, end, needed, hasNeeded: () => missing.size === 0 };
 };
 
 /** A log whose warnings are kept, to be printed as faults. */

@@ -3,7 +3,12 @@ import { nodeOf } from '#test/kube-objects.ts';
 import { ProxyFault } from './proxy-fault.ts';
 import { chooseNode } from './proxy-node.ts';
 
-const reading = (...names: string[]) => ({ objects: names.map((name) => nodeOf(name)), title: 'examples', faults: [] });
+const reading = (...names: string[]) => ({
+  objects: names.map((name) => nodeOf(name)),
+  title: 'examples',
+  faults: [],
+  notes: [],
+});
 const faultOf = (...names: string[]) => {
   try {
     chooseNode(reading(...names), 'node-9', 'here');

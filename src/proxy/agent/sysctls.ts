@@ -7,6 +7,8 @@ export interface KernelSetting {
   readonly value: number;
   /** What it is for, and what to do where it can't be set. */
   readonly advice: string;
+  /** More will do. */
+  readonly isLeast?: boolean;
   /** The program goes on without it. */
   readonly isOptional?: boolean;
 }
@@ -57,11 +59,12 @@ const conntrackSettings = ({ conntrack }: ProxySettings, cores: number): KernelS
   const settings: KernelSetting[] = [];
   if (max > 0) {
     const advice = 'set it beforehand, or leave it with --conntrack-max-per-core=0';
-    settings.push({ file: `${CONNTRACK}_max`, value: max, advice });
+    settings.push({ file: `${CONNTRACK}_max`, value: max, advice, isLeast: true });
     settings.push({
       file: '/sys/module/nf_conntrack/parameters/hashsize',
       value: Math.ceil(max / ENTRIES_PER_BUCKET),
       advice: 'the connection table is slower than it could be: set it beforehand',
+      isLeast: true,
       isOptional: true,
     });
   }

@@ -31,7 +31,7 @@ const PROTOBUF = 'the API server is asked for protobuf, and JSON is read where i
 
 /** All fields of KubeProxyConfiguration v1alpha1, in the order in which they are written. */
 export const FIELDS: readonly Field[] = [
-  { path: 'featureGates', type: 'gates', default: {}, flag: 'feature-gates', help: 'KEY=true|false,...' },
+  { path: 'featureGates', type: 'gates', default: {}, flag: 'feature-gates' },
 
   {
     path: 'clientConnection.kubeconfig',

@@ -1,6 +1,6 @@
 import type { Candidate } from './candidates.ts';
 import type { Endpoint } from './service-port.ts';
-import { isNear, type Nearness, nearness, type Topology } from './topology.ts';
+import { byHints, byTopologyKeys, isNear, type Nearness, type Topology } from './topology.ts';
 
 /** Which of the endpoints a Service's policies ask for. */
 export interface EndpointUse {
@@ -23,7 +23,10 @@ export interface EndpointChoice {
   readonly isLocalTerminating: boolean;
 }
 
-/** Chooses as kube-proxy does: ready ones that are near enough, else those that still serve while they end. */
+/**
+ * Chooses as kube-proxy does: ready ones that are near enough, else those that still serve while they end. Hints are a wish, for ready
+ * ones of the cluster; topologyKeys are a wall, and stand before everything else.
+ */
 export const chooseEndpoints = (
   all: readonly Candidate[],
   { usesCluster, usesLocal, topologyKeys }: EndpointUse,
@@ -32,51 +35,47 @@ export const chooseEndpoints = (
   const ready = all.filter(({ endpoint }) => endpoint.isReady);
   // Ready ones are nearly always all there are.
   const ending = ready.length === all.length ? NONE : all.filter(({ endpoint }) => servesWhileEnding(endpoint));
-  const cluster = usesCluster ? nearOrEnding(ready, ending, topologyKeys, topology) : NOTHING;
-  const local = usesLocal ? readyOrEnding(ready.filter(isHere), ending.filter(isHere)) : NOTHING;
+  const nearReady = nearOnes(ready, byTopologyKeys(ready, topologyKeys, topology), topology);
+  const nearEnding = nearOnes(ending, byTopologyKeys(ending, topologyKeys, topology), topology);
+  const hinted =
+    topologyKeys.length > 0 ? nearReady : nearOnes(ready, usesCluster ? byHints(ready, topology) : ALL, topology);
+  const cluster = usesCluster ? readyOrEnding(hinted, nearEnding) : NOTHING;
+  const local = usesLocal ? readyOrEnding(onlyHere(nearReady), onlyHere(nearEnding)) : NOTHING;
   const clusterEndpoints = toEndpoints(cluster.chosen);
   return {
     cluster: clusterEndpoints,
     local: isSame(cluster.chosen, local.chosen) ? clusterEndpoints : toEndpoints(local.chosen),
     hasEndpoints: ready.length > 0 || ending.length > 0,
-    nearness: cluster.nearness,
+    nearness: usesCluster ? cluster.nearness : local.nearness,
     isClusterTerminating: cluster.isTerminating,
     isLocalTerminating: local.isTerminating,
   };
 };
 
-interface Chosen {
+interface Near {
   readonly chosen: readonly Candidate[];
   readonly nearness: Nearness;
+}
+
+interface Chosen extends Near {
   readonly isTerminating: boolean;
 }
 
+const ALL: Nearness = { by: 'all' };
 const NONE: readonly Candidate[] = Object.freeze([]);
-const NOTHING: Chosen = { chosen: NONE, nearness: { by: 'all' }, isTerminating: false };
+const NOTHING: Chosen = { chosen: NONE, nearness: ALL, isTerminating: false };
 
-/** Hints do not count for endpoints that end; topologyKeys do, since they are a wall and not a wish. */
-const nearOrEnding = (
-  ready: readonly Candidate[],
-  ending: readonly Candidate[],
-  topologyKeys: readonly string[],
-  topology: Topology,
-): Chosen => {
-  const near = nearness(ready, topologyKeys, topology);
-  const chosen = near.by === 'all' ? ready : ready.filter((candidate) => isNear(candidate, near, topology));
-  if (chosen.length > 0 || ending.length === 0) return { chosen, nearness: near, isTerminating: false };
-  if (topologyKeys.length === 0) return { chosen: ending, nearness: near, isTerminating: true };
-  const nearEnding = nearness(ending, topologyKeys, topology);
-  return {
-    chosen: ending.filter((candidate) => isNear(candidate, nearEnding, topology)),
-    nearness: nearEnding,
-    isTerminating: true,
-  };
-};
+const nearOnes = (list: readonly Candidate[], nearness: Nearness, topology: Topology): Near => ({
+  chosen: nearness.by === 'all' ? list : list.filter((candidate) => isNear(candidate, nearness, topology)),
+  nearness,
+});
 
-const readyOrEnding = (ready: readonly Candidate[], ending: readonly Candidate[]): Chosen =>
-  ready.length > 0 || ending.length === 0
-    ? { ...NOTHING, chosen: ready }
-    : { ...NOTHING, chosen: ending, isTerminating: true };
+const onlyHere = ({ chosen, nearness }: Near): Near => ({ chosen: chosen.filter(isHere), nearness });
+
+const readyOrEnding = (ready: Near, ending: Near): Chosen =>
+  ready.chosen.length > 0 || ending.chosen.length === 0
+    ? { ...ready, isTerminating: false }
+    : { ...ending, isTerminating: true };
 
 const isHere = ({ isLocal }: Candidate): boolean => isLocal;
 

@@ -110,6 +110,8 @@ const faultsOf = (port: ServicePort): string[] => {
       (internalPolicy === 'Cluster' || hasExternal || clusterEndpoints.length === 0) &&
       (internalPolicy === 'Local' || externalPolicy === 'Local' || localEndpoints.length === 0),
     'nothing outside is no policy outside': hasExternal || (externalPolicy === 'Cluster' && external === 'reject'),
+    'who is served on the node is served in the cluster':
+      localEndpoints.length === 0 || clusterEndpoints.length > 0 || (internalPolicy === 'Local' && !hasExternal),
     'source ranges are for load balancers': port.loadBalancerIPs.length > 0 || port.sourceRanges.length === 0,
     'a node in no range is in none': port.sourceRanges.length > 0 || !port.hasNodeInSourceRanges,
   };

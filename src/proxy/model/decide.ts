@@ -4,6 +4,7 @@ import type { IpFamily } from '../rule-options.ts';
 import { holds } from './address.ts';
 import { type Candidate, candidates } from './candidates.ts';
 import { chooseEndpoints, type EndpointChoice, type EndpointUse } from './choose-endpoints.ts';
+import { isPlainName } from './plain-name.ts';
 import { type ServiceEntries, serviceEntries } from './service-entries.ts';
 import type { Outcome, ServicePort } from './service-port.ts';
 import type { Topology } from './topology.ts';
@@ -31,7 +32,9 @@ export const decideService = (
 ): readonly DecidedPort[] => {
   const entries = serviceEntries(service, family);
   if (typeof entries === 'string') return NONE;
-  const specs = service.ports.filter(({ protocol, port }) => isKnownProtocol(protocol) && port !== 0);
+  const specs = service.ports.filter(
+    ({ name, protocol, port }) => isKnownProtocol(protocol) && port !== 0 && (name === '' || isPlainName(name)),
+  );
   const all = specs.map((spec) => candidates(slices, spec, family, surroundings.nodeName));
   const localReadyCount = countLocalReady(all);
   return specs.map((spec, index) =>

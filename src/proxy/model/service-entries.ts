@@ -2,6 +2,7 @@ import type { Service } from '#kube/objects/service.ts';
 import type { IpFamily } from '../rule-options.ts';
 import { canonicalAddress } from './address.ts';
 import { disjointRanges } from './disjoint-ranges.ts';
+import { isPlainName } from './plain-name.ts';
 
 /** Where traffic for a Service may come in, in one family; what all its ports share. */
 export interface ServiceEntries {
@@ -14,6 +15,7 @@ export interface ServiceEntries {
 
 /** A Service's entries, or why it is none of the proxy's business. */
 export const serviceEntries = (service: Service, family: IpFamily): ServiceEntries | string => {
+  if (!isPlainName(service.namespace) || !isPlainName(service.name)) return 'no API server would have taken its name';
   if (service.type === 'ExternalName') return 'it is an ExternalName: DNS alone answers for it';
   if (service.clusterIPs[0] === 'None')
     return 'it is headless: DNS gives its endpoints, and there is no address to balance';

@@ -60,7 +60,7 @@ export interface ServicePort {
   readonly external: Outcome;
   /** For policy Cluster, in the order of kube-proxy: by `address:port` as text. Empty where no entry point uses it. */
   readonly clusterEndpoints: readonly Endpoint[];
-  /** For policy Local, likewise. */
+  /** For policy Local, likewise. Where there are any and something comes in from outside, there are `clusterEndpoints`, too. */
   readonly localEndpoints: readonly Endpoint[];
   /** Some endpoint could be used somewhere, if not from here. */
   readonly hasEndpoints: boolean;

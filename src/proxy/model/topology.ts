@@ -22,10 +22,6 @@ const ALL: Nearness = { by: 'all' };
 const NODE_HINT: Nearness = { by: 'node hint' };
 const ZONE_HINT: Nearness = { by: 'zone hint' };
 
-/** The old topologyKeys win over hints, since they are asked for by name. */
-export const nearness = (ready: readonly Candidate[], topologyKeys: readonly string[], topology: Topology): Nearness =>
-  topologyKeys.length > 0 ? byKeys(ready, topologyKeys, topology) : byHints(ready, topology);
-
 /** Whether an endpoint is near enough. */
 export const isNear = (candidate: Candidate, by: Nearness, topology: Topology): boolean => {
   switch (by.by) {
@@ -41,7 +37,7 @@ export const isNear = (candidate: Candidate, by: Nearness, topology: Topology): 
 };
 
 /** Hints count only where every ready endpoint has one and some endpoint is for here: a part of them would overload that part. */
-const byHints = (ready: readonly Candidate[], { nodeName, zone }: Topology): Nearness => {
+export const byHints = (ready: readonly Candidate[], { nodeName, zone }: Topology): Nearness => {
   if (ready.length === 0) return ALL;
   if (
     ready.every(({ endpoint }) => endpoint.nodeHints.length > 0) &&
@@ -57,8 +53,13 @@ const byHints = (ready: readonly Candidate[], { nodeName, zone }: Topology): Nea
   return ALL;
 };
 
-/** The first key that some endpoint shares with this node. `*` takes them all; a list that is used up takes none. */
-const byKeys = (candidates: readonly Candidate[], keys: readonly string[], topology: Topology): Nearness => {
+/** The first key that some endpoint shares with this node. `*`, or no key at all, takes every one; a list that is used up takes none. */
+export const byTopologyKeys = (
+  candidates: readonly Candidate[],
+  keys: readonly string[],
+  topology: Topology,
+): Nearness => {
+  if (keys.length === 0) return ALL;
   for (const key of keys) {
     if (key === ANY) return ALL;
     if (candidates.some((candidate) => matchesKey(candidate, key, topology))) return { by: 'topology key', key };

@@ -56,9 +56,14 @@ export const oracle = (world: World, packet: Packet): Fate => {
       return isRefusedByRanges(port) ? { kind: 'dropped' } : fromOutside(port);
     if (port.externalIPs.includes(packet.to)) return fromOutside(port);
   }
-  if (takesNodePorts(world, packet.to))
-    for (const port of ports.values())
-      if (port.nodePort === packet.port && port.protocol === packet.protocol) return fromOutside(port);
+  const isTaken = takesNodePorts(world, packet.to);
+  for (const port of ports.values()) {
+    if (port.nodePort !== packet.port || port.protocol !== packet.protocol) continue;
+    if (isTaken) return fromOutside(port);
+    // kube-proxy's iptables rules refuse a node port that nobody serves on every address of the node.
+    if (mode === 'iptables' && port.external !== 'balance' && machine.localAddresses.has(packet.to))
+      return { kind: port.external === 'reject' ? 'rejected' : 'dropped' };
+  }
   return toNothing(world, packet);
 };
 

@@ -3,15 +3,31 @@ import { projectEndpointSlice } from '#kube/objects/endpoint-slice.ts';
 import type { KubeObject } from '#kube/source.ts';
 import { mostly, namespace, pick, RANDOM_NODE, serviceName } from './pick.ts';
 
-const ADDRESSES = {
-  IPv4: ['10.180.0.1', '10.180.0.2', '10.180.0.10', '10.180.1.1', '10.180.1.2', '10.180.1.3'],
-  IPv6: ['fd00:10:180::1', 'fd00:10:180::2', 'fd00:10:180:1::1'],
+/** Addresses and the node that each is on, as a Pod is on one node only. */
+const PLACES = {
+  IPv4: [
+    ['10.180.0.1', RANDOM_NODE],
+    ['10.180.0.2', RANDOM_NODE],
+    ['10.180.0.10', RANDOM_NODE],
+    ['10.180.000.001', RANDOM_NODE],
+    ['10.180.1.1', 'neighbour'],
+    ['10.180.1.2', 'there'],
+    ['10.180.1.3', ''],
+  ],
+  IPv6: [
+    ['fd00:10:180::1', RANDOM_NODE],
+    ['fd00:10:180::2', RANDOM_NODE],
+    ['fd00:10:180:1::1', 'there'],
+  ],
 } as const;
 
-const address = (family: keyof typeof ADDRESSES) =>
+const place = (family: keyof typeof PLACES) =>
   fc.oneof(
-    { weight: 12, arbitrary: pick(...ADDRESSES[family]).map((one): readonly string[] => [one]) },
-    { weight: 1, arbitrary: pick<readonly string[]>([], ['bad'], ['10.180.000.001']) },
+    {
+      weight: 12,
+      arbitrary: pick(...PLACES[family]).map(([address, node]) => ({ addresses: [address], nodeName: node })),
+    },
+    { weight: 1, arbitrary: pick<readonly string[]>([], ['bad']).map((addresses) => ({ addresses, nodeName: '' })) },
   );
 
 const HINTS: readonly unknown[] = [
@@ -21,16 +37,17 @@ const HINTS: readonly unknown[] = [
 ];
 
 /** Hints count only where all have them, so they are a matter of the slice. */
-const endpoints = (family: keyof typeof ADDRESSES) =>
+const endpoints = (family: keyof typeof PLACES) =>
   mostly<readonly unknown[]>([undefined], HINTS).chain((hints) =>
     fc.array(
-      fc.record({
-        addresses: address(family),
-        conditions: mostly({}, { ready: false }, { ready: false, serving: true, terminating: true }),
-        nodeName: pick(RANDOM_NODE, RANDOM_NODE, 'neighbour', 'there', ''),
-        zone: pick('z1', 'z2'),
-        hints: pick(...hints),
-      }),
+      fc
+        .record({
+          place: place(family),
+          conditions: mostly({}, { ready: false }, { ready: false, serving: true, terminating: true }),
+          zone: pick('z1', 'z2'),
+          hints: pick(...hints),
+        })
+        .map(({ place: where, ...others }) => ({ ...where, ...others })),
       { minLength: 0, maxLength: 6, size: 'large' },
     ),
   );
@@ -55,7 +72,7 @@ export const randomSlice: fc.Arbitrary<KubeObject> = fc
       })),
       addressType: fc.constant(addressType),
       ports: mostly<readonly unknown[] | null>(PORTS, [{ name: 'http', port: 9090 }], [{ name: 'http' }], null),
-      endpoints: endpoints(addressType as keyof typeof ADDRESSES),
+      endpoints: endpoints(addressType as keyof typeof PLACES),
     }),
   )
   .map((raw) => projectEndpointSlice(raw) as KubeObject);

@@ -38,7 +38,9 @@ export const explainEndpoints = (
     cluster: use.usesCluster
       ? (used(candidate, port.clusterEndpoints) ?? unused(whyNotCluster(candidate, choice, topology)))
       : null,
-    local: use.usesLocal ? (used(candidate, port.localEndpoints) ?? unused(whyNotLocal(candidate, choice))) : null,
+    local: use.usesLocal
+      ? (used(candidate, port.localEndpoints) ?? unused(whyNotLocal(candidate, choice, topology)))
+      : null,
   }));
 
 const used = ({ text }: Candidate, chosen: readonly Endpoint[]): EndpointShare | null =>
@@ -53,9 +55,9 @@ type Choice = DecidedPort['choice'];
 const whyNotCluster = (candidate: Candidate, { isClusterTerminating, nearness }: Choice, topology: Topology): string =>
   whyNotReady(candidate, isClusterTerminating) ?? whyNotNear(candidate, nearness, topology);
 
-const whyNotLocal = (candidate: Candidate, { isLocalTerminating }: Choice): string => {
+const whyNotLocal = (candidate: Candidate, { isLocalTerminating, nearness }: Choice, topology: Topology): string => {
   if (!candidate.isLocal) return candidate.endpoint.nodeName === '' ? 'on no node that is told' : 'not on this node';
-  return whyNotReady(candidate, isLocalTerminating) ?? 'not chosen';
+  return whyNotReady(candidate, isLocalTerminating) ?? whyNotNear(candidate, nearness, topology);
 };
 
 /** null where it could be used. */

@@ -142,6 +142,24 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
     expect((await mapText('endpoints-tcp')).match(/ : 10\.1\.0\.\d+ \. 8080/g)).toHaveLength(4);
   });
 
+  it('a table that can not be repaired is made anew', async () => {
+    const fault = failing(async () => ({
+      exitCode: 1,
+      stdout: '',
+      stderr: 'Error: Could not process rule: File exists',
+    }));
+    writer = await nftables.open(environment(fault.run));
+    put(0, 0b11);
+    await writer.sync(services, options, null);
+    await place.nft('add chain ip kube-proxy foreign');
+    put(0, 0b111);
+    fault.arm();
+    await expect(writer.sync(services, options, null)).rejects.toThrow('File exists');
+    await writer.sync(services, options, null);
+    expect(await place.nft('list table ip kube-proxy')).not.toContain('foreign');
+    expect((await mapText('endpoints-tcp')).match(/ : 10\.1\.0\.\d+ \. 8080/g)).toHaveLength(3);
+  });
+
   it('a program that is killed after its transaction is no trouble for the next one', async () => {
     const fault = failing(async (input) => {
       await place.run('nft', ['-f', '-'], input);

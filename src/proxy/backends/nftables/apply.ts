@@ -35,6 +35,8 @@ export class NftablesWriter implements RuleWriter {
   readonly #staleChains: StaleChains;
   #foreign: ForeignChanges | null = null;
   #hasRemovedOthers = false;
+  /** The kernel did not take what would have repaired the table: the next sync makes it anew. */
+  #isBeyondRepair = false;
   /** null until the first sync, and after one that failed. */
   #written: Written | null = null;
 
@@ -118,11 +120,16 @@ export class NftablesWriter implements RuleWriter {
 
   /** Looks at what is there, and writes what differs, or all of it anew. */
   async #adopt(services: ServicePorts, options: RuleOptions): Promise<SyncReport> {
-    const listing = await this.#list();
+    const listing = this.#isBeyondRepair ? undefined : await this.#list();
     const adoption = listing && adopt(listing, services.values(), options, this.layout);
     if (adoption === undefined) return this.#replace(services, options);
     const transaction = changeCommands(adoption.changes, this.#table);
-    await this.#transact(transaction.text);
+    try {
+      await this.#transact(transaction.text);
+    } catch (error) {
+      this.#isBeyondRepair = error instanceof CommandError && error.exitCode !== null;
+      throw error;
+    }
     this.#written = { options, planned: adoption.planned, uses: adoption.uses };
     this.#staleChains.note(adoption.changes);
     return { kind: 'full', size: transaction.size };
@@ -136,6 +143,7 @@ export class NftablesWriter implements RuleWriter {
       },
     });
     await this.#transact(transaction.text);
+    this.#isBeyondRepair = false;
     this.#written = { options, planned: new Map(services), uses };
     this.#staleChains.forget();
     return { kind: 'full', size: transaction.size };

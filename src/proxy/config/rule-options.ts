@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import type { Node } from '#kube/objects/node.ts';
+import { canonicalRange } from '../model/address.ts';
 import type { IpFamily, IpvsOptions, LocalTraffic, RuleOptions } from '../rule-options.ts';
 import { nodeAddresses } from './node-addresses.ts';
 import type { ProxySettings } from './settings.ts';
@@ -107,7 +108,8 @@ const localTraffic = (
 };
 
 const byCidr = (cidrs: readonly string[], family: IpFamily): LocalTraffic => {
-  const [cidr] = ofFamily(cidrs, family);
+  // Those of a Node are as the object has them.
+  const [cidr] = cidrs.flatMap((text) => canonicalRange(text, family)?.text ?? []);
   return cidr === undefined ? { by: 'none' } : { by: 'cidr', cidr };
 };
 

@@ -110,6 +110,7 @@ export class ProxyMetrics {
       synced: (report, seconds) => {
         duration.observe(seconds);
         kinds?.[report.kind].observe(seconds);
+        failures.cleanUp?.add(report.cleanUpFailures ?? 0);
         for (const table of ['nat', 'filter'] as const) this.#countRules(table, family, report);
       },
       failed: (wasFull) => {
@@ -136,10 +137,15 @@ export class ProxyMetrics {
     gauge('sync_proxy_rules_iptables_last', 'Rules that the last sync wrote.').set(tables[table].written);
   }
 
-  #failures(): { readonly all: Counter; readonly partial?: Counter } {
+  #failures(): { readonly all: Counter; readonly partial?: Counter; readonly cleanUp?: Counter } {
     if (this.#mode === 'nftables') {
-      this.#counter('sync_proxy_rules_nftables_cleanup_failures_total', 'Times that old chains could not be removed.');
-      return { all: this.#counter('sync_proxy_rules_nftables_sync_failures_total', 'Syncs that failed.') };
+      return {
+        all: this.#counter('sync_proxy_rules_nftables_sync_failures_total', 'Syncs that failed.'),
+        cleanUp: this.#counter(
+          'sync_proxy_rules_nftables_cleanup_failures_total',
+          'Times that old chains could not be removed.',
+        ),
+      };
     }
     return {
       all: this.#counter('sync_proxy_rules_iptables_restore_failures_total', 'Syncs that failed.'),

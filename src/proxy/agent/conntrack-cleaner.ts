@@ -66,6 +66,8 @@ export class ConntrackCleaner {
       if (this.#before.has(key)) this.#pending?.add(key);
     }
     if (changed === null) this.#pending = null;
+    // Where flows can't be ended for long, the oldest of them have ended by themselves.
+    if (this.#gone.length > MAX_GONE) this.#gone = this.#gone.slice(-MAX_GONE);
   }
 
   async #list(protocol: FlowProtocol): Promise<readonly FlowGroup[]> {
@@ -91,6 +93,8 @@ export class ConntrackCleaner {
     return ended;
   }
 }
+
+const MAX_GONE = 10_000;
 
 const FAMILY: Readonly<Record<IpFamily, string>> = { IPv4: 'ipv4', IPv6: 'ipv6' };
 

@@ -236,6 +236,21 @@ describe('cluster-dns proxy render', () => {
     expect(faults('render')).toEqual(['--part is for ipvs mode: a text of nftables is loaded whole']);
   });
 
+  it('removes what a node has too much where it is given an iptables-save, and adds no jump that is there', async () => {
+    const save = join(cluster('saved'), 'rules.save');
+    const canary = ':KUBE-PROXY-CANARY - [0:0]\n';
+    writeFileSync(save, `*filter\n${canary}COMMIT\n*nat\n${canary}:KUBE-SVC-AAAAAAAAAAAAAAAA - [0:0]\nCOMMIT\n`);
+    expect(await run('render', ...EXAMPLES, '--mode', 'iptables', '--over', save)).toBe(0);
+    expect(stdout).toContain('-X KUBE-SVC-AAAAAAAAAAAAAAAA\n');
+    expect(stdout).not.toContain('-N KUBE-PROXY-CANARY');
+    expect(await run('render', ...EXAMPLES, '--mode', 'iptables', '--over', `${save}.none`)).toBe(1);
+    expect(faults('render')[0]).toMatch(/^--over: cannot read .*\.none: ENOENT/);
+    expect(await run('render', ...EXAMPLES, '--over', save)).toBe(1);
+    expect(faults('render')).toEqual([
+      '--over is for iptables mode: a text of nftables needs no knowledge of the node',
+    ]);
+  });
+
   it('prints what it can where a manifest has a fault, tells the place, and ends with 1', async () => {
     const path = cluster('odd', WEB, endpoints('web', '10.244.1.1'), node('n1'));
     writeFileSync(join(path, 'broken.yaml'), 'kind: Service\nspec: [\n');

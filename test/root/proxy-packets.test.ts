@@ -5,6 +5,7 @@ import type { ServicePorts } from '#proxy/model/service-port.ts';
 import { PacketLab } from '#test/packet-lab/lab.ts';
 import { iptablesOf, LAB_MODES, loadText, openWriter } from '#test/packet-lab/modes.ts';
 import { withOtherProtocol } from '#test/packet-lab/other-protocol.ts';
+import { overIpv6 } from '#test/packet-lab/over-ipv6.ts';
 import { sendFlows } from '#test/packet-lab/send-flows.ts';
 import { Stage } from '#test/packet-lab/stage.ts';
 import { fateMatches } from '#test/packet-table/fate-matches.ts';
@@ -22,7 +23,8 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
   beforeAll(async () => {
     lab = await PacketLab.open();
     stage = new Stage(lab);
-    await stage.prepare(LAB_MODES.flatMap(({ backend }) => packetTable(backend.mode)));
+    const all = LAB_MODES.flatMap(({ backend }) => packetTable(backend.mode));
+    await stage.prepare([...all, ...all.filter(({ options }) => options.family === 'IPv4').map(overIpv6)]);
   });
   afterAll(() => lab?.close());
 
@@ -32,12 +34,12 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
 
     afterAll(() => mode.backend.cleanUp(run));
 
-    const packetFaults = async (scene: PacketCase): Promise<readonly string[]> => {
-      await stage.show(scene);
+    const packetFaults = async (...scenes: readonly PacketCase[]): Promise<readonly string[]> => {
+      await stage.show(...scenes);
       await runOrThrow(run, 'conntrack', ['-F']);
-      const undo = await refuseOthers(scene);
-      const faults = await sendFlows(stage, scene);
-      await undo();
+      const undo = await Promise.all(scenes.map(refuseOthers));
+      const faults = (await Promise.all(scenes.map((scene) => sendFlows(stage, scene)))).flat();
+      for (const act of undo) await act();
       return faults;
     };
     /** What a rule accepts comes in where another one, behind it, would drop it. */
@@ -65,16 +67,17 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
       expect(traceFaults(scene)).toEqual([]);
     });
 
-    it.each(cases.map(withOtherProtocol))('written by the agent: $title', async (scene) => {
-      const writer = await openWriter(lab, mode, scene.options.family);
-      try {
-        if (scene.previous !== null) await writer.sync(scene.previous.ports, scene.previous.options, null);
-        await writer.sync(scene.ports, scene.options, changedKeys(scene));
-        expect(await packetFaults(scene)).toEqual([]);
-        expect(traceFaults(scene)).toEqual([]);
-      } finally {
+    it.each(cases)('written by the agent, TCP and UDP exchanged, both families at once: $title', async (scene) => {
+      const other = withOtherProtocol(scene);
+      const scenes = scene.options.family === 'IPv6' ? [other] : [other, overIpv6(scene)];
+      for (const each of scenes) {
+        const writer = await openWriter(lab, mode, each.options.family);
+        if (each.previous !== null) await writer.sync(each.previous.ports, each.previous.options, null);
+        await writer.sync(each.ports, each.options, changedKeys(each));
         await writer.close();
       }
+      expect(await packetFaults(...scenes)).toEqual([]);
+      expect(scenes.flatMap(traceFaults)).toEqual([]);
     });
   });
 });

@@ -131,6 +131,13 @@ export class PacketLab {
     await this.#setLoopback(NODE, this.#nodeAddresses, wanted);
   }
 
+  /** Has one more address on the node for so long. */
+  async withNodeAddress(address: string, act: () => Promise<void>): Promise<void> {
+    await ipBatch([`address add ${host(address)} dev lo${nodad(address)}`], this.namespace(NODE));
+    await act();
+    await ipBatch([`address delete ${host(address)} dev lo`], this.namespace(NODE));
+  }
+
   /** The world answers on these, too. */
   async addWorldAddresses(addresses: Iterable<string>): Promise<void> {
     await this.#setLoopback(WORLD, this.#worldAddresses, new Set([...this.#worldAddresses, ...addresses]));

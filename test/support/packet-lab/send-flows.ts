@@ -14,13 +14,10 @@ const LOST_MS = 10_000;
 /** Sends the packets of a case's flows, all flows at once, and tells for each what was other than expected: '' where nothing was. */
 export const sendFlows = async (stage: Stage, scene: PacketCase): Promise<readonly string[]> => {
   const wrong = new Map<PacketFlow, string>();
-  const ordinary = scene.flows.filter(({ packet }) => packet.protocol !== 'sctp' && !isOwnVip(packet));
+  const ordinary = scene.flows.filter(({ packet }) => packet.protocol !== 'sctp' && !isOwnVip(scene, packet));
   await judgeAll(stage, scene, ordinary, wrong);
-  for (const flow of scene.flows.filter(({ packet }) => packet.protocol !== 'sctp' && isOwnVip(packet))) {
-    await stage.lab.setNodeAddresses(new Set([...scene.machine.localAddresses, flow.packet.from]));
-    await judgeAll(stage, scene, [flow], wrong);
-    await stage.lab.setNodeAddresses(scene.machine.localAddresses);
-  }
+  for (const flow of scene.flows.filter(({ packet }) => packet.protocol !== 'sctp' && isOwnVip(scene, packet)))
+    await stage.lab.withNodeAddress(flow.packet.from, () => judgeAll(stage, scene, [flow], wrong));
   return scene.flows.map((flow) => wrong.get(flow) ?? '').filter((text) => text !== '');
 };
 
@@ -49,7 +46,7 @@ const judgeAll = async (
 };
 
 const sent = (stage: Stage, scene: PacketCase, { packet }: PacketFlow): Flow => {
-  const place = isOwnVip(packet) ? NODE : stage.placeOf(scene, packet.from);
+  const place = isOwnVip(scene, packet) ? NODE : stage.placeOf(scene, packet.from);
   const protocol = packet.protocol as 'tcp' | 'udp';
   return { namespace: stage.lab.namespace(place), from: packet.from, to: packet.to, port: packet.port, protocol };
 };

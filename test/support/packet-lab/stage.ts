@@ -22,17 +22,23 @@ export class Stage {
     await this.lab.add(cases.flatMap(standsOf).map(({ place }) => place));
   }
 
-  /** Has the lab as the case has it, and a listener wherever one of its packets may come to: no packet is lost unless a rule does it. */
-  async show(scene: PacketCase): Promise<void> {
-    const stands = standsOf(scene);
-    await this.prepare([scene]);
-    await this.lab.setNodeAddresses(scene.machine.localAddresses);
-    await this.lab.addWorldAddresses(strangers(scene));
+  /**
+   * Has the lab as the cases have it, one of each family, and a listener wherever one of their packets may come to: no packet is lost unless a rule
+   * does it.
+   */
+  async show(...scenes: readonly PacketCase[]): Promise<void> {
+    const stands = scenes.flatMap(standsOf);
+    await this.prepare(scenes);
+    await this.lab.setNodeAddresses(new Set(scenes.flatMap(({ machine }) => [...machine.localAddresses])));
+    await this.lab.addWorldAddresses(scenes.flatMap(strangers));
     await this.lab.setRoutes(new Map(stands.map(({ address, place }) => [address, place.name])));
     await this.lab.traffic.call('setKernel', this.lab.namespace(NODE), {
-      'net/ipv4/conf/all/route_localnet': scene.options.localhostNodePorts ? '1' : '0',
+      'net/ipv4/conf/all/route_localnet': scenes.some(({ options }) => options.localhostNodePorts) ? '1' : '0',
     });
-    await this.lab.traffic.call('listen', this.#listeners(scene, stands));
+    await this.lab.traffic.call(
+      'listen',
+      scenes.flatMap((scene) => this.#listeners(scene, stands)),
+    );
   }
 
   /** The place that sends a flow's packets, or would answer to an address. */
@@ -63,7 +69,7 @@ const placesOf = (scene: PacketCase, stands: readonly Stand[], address: string):
 const standsOf = (scene: PacketCase): readonly Stand[] => {
   const stands = new Map<string, Stand>();
   for (const { packet } of scene.flows) {
-    if (isOwn(scene, packet.from) || isOwnVip(packet)) continue;
+    if (isOwn(scene, packet.from) || isOwnVip(scene, packet)) continue;
     stands.set(packet.from, stand(packet.from, 'node', packet.inInterface));
   }
   for (const { address, isLocal } of [...scene.ports.values()].flatMap(endpointsOf))
@@ -89,7 +95,8 @@ const isOwn = ({ machine }: PacketCase, address: string): boolean =>
   machine.localAddresses.has(address) || address.startsWith('127.');
 
 /** Something else on the node has put the load balancer's address into the packet as its source. */
-export const isOwnVip = ({ from, to }: PacketFlow['packet']): boolean => from === to;
+export const isOwnVip = (scene: PacketCase, { from, to }: PacketFlow['packet']): boolean =>
+  from === to && !isOwn(scene, from);
 
 /** Addresses that nobody has: the world answers on them, if a packet comes so far. */
 const strangers = (scene: PacketCase): readonly string[] => {

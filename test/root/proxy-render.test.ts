@@ -147,6 +147,11 @@ describe.skipIf(iptablesReason !== '')(titled('a rendered iptables text', iptabl
     await load(used, [`${tool}-restore`, '--noflush'], await render(...otherCluster(), ...iptables.slice(-4)));
     await loadAgain(used, tool, text);
     expect(reachable(await save(used, tool))).toEqual(reachable(rules));
+
+    const now = join(directory, 'now');
+    writeFileSync(now, await run('ip', ['netns', 'exec', used, `${tool}-save`]));
+    await load(used, [`${tool}-restore`, '--noflush'], await render(...iptables, '--over', now));
+    expect((await save(used, tool)).sort()).toEqual([...rules].sort());
   });
 });
 

@@ -125,6 +125,7 @@ describe('node ports on 127.0.0.1', () => {
     [['--proxy-mode=iptables'], 'IPv4', true],
     [['--proxy-mode=iptables'], 'IPv6', false],
     [['--proxy-mode=iptables', '--iptables-localhost-nodeports=false'], 'IPv4', false],
+    [['--proxy-mode=ipvs', '--iptables-localhost-nodeports'], 'IPv4', false],
     [['--proxy-mode=iptables', '--nodeport-addresses=10.0.0.0/8'], 'IPv4', false],
     [['--proxy-mode=iptables', '--nodeport-addresses=primary'], 'IPv4', false],
     [['--proxy-mode=iptables', '--nodeport-addresses=127.0.0.0/8'], 'IPv4', true],

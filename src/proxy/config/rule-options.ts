@@ -69,9 +69,12 @@ const ipvsOptions = (
 /** Loopback, and what has a meaning on one link only. */
 const isOfMachine = (address: string): boolean => ['loopback', 'linkLocal'].includes(ipaddr.parse(address).range());
 
-/** Node ports answer on 127.0.0.1: IPv4 only; in the modes of iptables also only where the node port addresses have it. */
+/**
+ * Node ports answer on 127.0.0.1: IPv4 only; in iptables mode also only where the node port addresses have it. IPVS can't, so `route_localnet`
+ * stays off there, which would need a guard.
+ */
 export const hasLocalhostNodePorts = (settings: ProxySettings, family: IpFamily): boolean => {
-  if (family === 'IPv6' || !settings.localhostNodePorts) return false;
+  if (family === 'IPv6' || settings.mode === 'ipvs' || !settings.localhostNodePorts) return false;
   if (settings.mode === 'nftables') return true;
   const ranges = ofFamily(settings.nodePortAddresses, family);
   if (settings.nodePortAddresses.includes('primary')) return false;

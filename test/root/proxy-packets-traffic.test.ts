@@ -1,5 +1,7 @@
 /** Balancing, affinity and changes of rules, told by connections that are under way meanwhile. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runOrThrow } from '#netfilter/run.ts';
+import { ConntrackCleaner } from '#proxy/agent/conntrack-cleaner.ts';
 import type { Endpoint, ServicePort } from '#proxy/model/service-port.ts';
 import type { RuleWriter } from '#proxy/rule-backend.ts';
 import {
@@ -121,6 +123,32 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
       expect(astray).toEqual([]);
       expect((await lab.traffic.call('held', held, LOST_MS)).filter(({ brokenBy }) => brokenBy !== '')).toEqual([]);
       await lab.traffic.call('release', held);
+    });
+
+    it('moves UDP flows of an endpoint that is gone once they are cleaned up, and no others', async () => {
+      const cleaner = new ConntrackCleaner({
+        family: 'IPv4',
+        run: lab.runOnNode,
+        serving: ({ clusterEndpoints }) => clusterEndpoints,
+      });
+      const clean = (ports: readonly ServicePort[]) =>
+        cleaner.clean({ ports: byKey(ports), changed: keysOf(ports), isNodeAddress: () => false });
+      await sync(service(ENDPOINTS), true);
+      await clean(service(ENDPOINTS));
+      await runOrThrow(lab.runOnNode, 'conntrack', ['-F']);
+      const ids = await Promise.all(
+        CLIENTS.map((from) => lab.traffic.call('openDatagrams', flowFrom(lab, from, 'udp'))),
+      );
+      const ask = async () =>
+        (await Promise.all(ids.map((id) => lab.traffic.call('ask', id, LOST_MS)))).map(endpointOf);
+      const before = await ask();
+      await sync(service(ENDPOINTS.slice(1)));
+      expect(await ask()).toEqual(before);
+      const ended = before.filter((address) => address === first.address).length;
+      expect((await clean(service(ENDPOINTS.slice(1)))) ?? 0).toBe(ended);
+      const after = await ask();
+      expect(after).not.toContain(first.address);
+      expect(after.filter((address, n) => before[n] === first.address || address === before[n])).toEqual(after);
     });
 
     it('is taken over by another agent, and loaded anew, without a connection that notices', async () => {

@@ -12,7 +12,7 @@ const REFUSED: Outcome = { kind: 'refused' };
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
 
-const outcomeOfError = (error: unknown): Outcome => {
+export const outcomeOfError = (error: unknown): Outcome => {
   const code = codeOf(error);
   return code === 'ECONNREFUSED' ? REFUSED : { kind: 'failed', code };
 };
@@ -48,7 +48,7 @@ const tryTcp = (sockets: NamespaceSockets, flow: Flow, silenceMs: number): Promi
     socket.on('end', () => end({ kind: 'failed', code: 'ended without an answer' }));
   });
 
-const QUESTION = Buffer.from('who?');
+export const QUESTION = Buffer.from('who?');
 
 const tryUdp = (sockets: NamespaceSockets, flow: Flow, silenceMs: number): Promise<Outcome> =>
   new Promise((resolve) => {

@@ -95,6 +95,10 @@ export interface Calls {
   streamed(id: number): number;
   /** Ends it, and gives all that it did. */
   endStream(id: number): Promise<readonly Attempt[]>;
+  /** Opens one UDP socket; gives a number to ask from it with. */
+  openDatagrams(flow: Flow): number;
+  /** What becomes of one more datagram of the same flow. */
+  ask(id: number, silenceMs: number): Promise<Outcome>;
   /** Writes kernel parameters of the namespace, by their path below /proc/sys. */
   setKernel(namespace: string, values: Readonly<Record<string, string>>): void;
   /** Lets go of the namespaces. */

@@ -1,6 +1,7 @@
 /** All clients and servers of a packet lab: the program of a worker thread, bundled by traffic.ts. */
 import { writeFileSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
+import { DatagramFlow } from './datagram-flow.ts';
 import { FlowStream } from './flow-stream.ts';
 import { attempt } from './flows.ts';
 import { HeldFlows } from './held-flows.ts';
@@ -15,6 +16,7 @@ const sockets = await NamespaceSockets.open();
 const listeners = new Listeners(sockets);
 const held = new Map<number, HeldFlows>();
 const streams = new Map<number, FlowStream>();
+const datagrams = new Map<number, DatagramFlow>();
 let lastId = 0;
 
 const tryAll = async ({ flow, count, silenceMs }: TryOrder): Promise<readonly Tally[]> => {
@@ -71,6 +73,11 @@ const calls: Calls = {
     streams.delete(id);
     return attempts;
   },
+  openDatagrams: (flow) => {
+    datagrams.set(++lastId, new DatagramFlow(sockets, flow));
+    return lastId;
+  },
+  ask: (id, silenceMs) => known(datagrams, id).ask(silenceMs),
   setKernel: (namespace, values) => {
     sockets.enter(namespace);
     for (const [path, value] of Object.entries(values)) writeFileSync(`/proc/sys/${path}`, value);

@@ -17,7 +17,7 @@ import { removeOtherModes } from './other-modes.ts';
 import { hasSlots, planBlock } from './plan.ts';
 import { renderTable } from './render.ts';
 import { withSlots } from './slots.ts';
-import { StaleChains } from './stale-chains.ts';
+import { NUMBER_CHAIN_WAIT_MS, StaleChains } from './stale-chains.ts';
 
 /** What the kernel has, as far as is known. */
 interface Written {
@@ -40,11 +40,13 @@ export class NftablesWriter implements RuleWriter {
   /** null until the first sync, and after one that failed. */
   #written: Written | null = null;
 
-  constructor(environment: WriterEnvironment, layout: Layout) {
+  /** `numberChainWaitMs`: how long a chain for a number of endpoints stays when no Service has so many. */
+  constructor(environment: WriterEnvironment, layout: Layout, numberChainWaitMs = NUMBER_CHAIN_WAIT_MS) {
     this.#environment = environment;
     this.layout = layout;
     this.#table = tableOf(environment.family);
-    this.#staleChains = new StaleChains(environment, this.#table, (text) => this.#transact(text));
+    const transact = (text: readonly string[]): Promise<void> => this.#transact(text);
+    this.#staleChains = new StaleChains(environment, this.#table, numberChainWaitMs, transact);
   }
 
   async sync(services: ServicePorts, options: RuleOptions, changed: ReadonlySet<string> | null): Promise<SyncReport> {
@@ -102,7 +104,7 @@ export class NftablesWriter implements RuleWriter {
       if (port !== undefined) difference.add(planBlock(port, options, this.layout));
     }
     const changes = difference.finish();
-    const transaction = changeCommands(changes, this.#table);
+    const transaction = changeCommands(this.#staleChains.without(changes), this.#table);
     await this.#transact(transaction.text);
     difference.commit();
     for (const [key, port] of placed) {
@@ -131,7 +133,7 @@ export class NftablesWriter implements RuleWriter {
       throw error;
     }
     this.#written = { options, planned: adoption.planned, uses: adoption.uses };
-    this.#staleChains.note(adoption.changes);
+    this.#staleChains.adopted(adoption.changes.staleChains);
     return { kind: 'full', size: transaction.size };
   }
 
@@ -145,7 +147,7 @@ export class NftablesWriter implements RuleWriter {
     await this.#transact(transaction.text);
     this.#isBeyondRepair = false;
     this.#written = { options, planned: new Map(services), uses };
-    this.#staleChains.forget();
+    this.#staleChains.adopted([]);
     return { kind: 'full', size: transaction.size };
   }
 

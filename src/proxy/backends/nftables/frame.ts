@@ -80,6 +80,8 @@ export const numberChain = (name: string, { masqueradeMark }: RuleOptions): Chai
     const key: readonly Field[] = [...what.key, { portOf: protocol }, { random: Number(number) }];
     return [{ kind: 'dnat-map', key, map: slotMap(what.map, protocol) }];
   });
+  // A packet that was sent here while a transaction took its slot away: the first slot is there as long as any is.
+  if (number !== '1') rules.push([goto(`${form}-1`)]);
   return { name, rules };
 };
 

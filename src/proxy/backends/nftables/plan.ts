@@ -215,7 +215,9 @@ class BlockBuilder {
     const chain = `${form}-${number}`;
     this.#addVerdict(map, key, chain);
     this.#numberChains.add(chain);
-    if (form === maps.masqueraded) this.#numberChains.add(`${maps.direct}-${number}`);
+    const direct = form === maps.masqueraded ? maps.direct : form;
+    this.#numberChains.add(`${direct}-${number}`);
+    this.#numberChains.add(`${direct}-1`);
     const set = slotMap(slots, this.#port.protocol);
     for (let slot = 0; slot < number; slot++) {
       const { address, port } = endpoints[slot] as Endpoint;

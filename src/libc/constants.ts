@@ -1,7 +1,9 @@
 /** Linux's numbers, from its headers asm-generic/socket.h, linux/in.h, linux/in6.h and others; the same on all architectures of `loadLibc`. */
 export const AF_INET = 2;
 export const AF_INET6 = 10;
+export const AF_NETLINK = 16;
 export const SOCK_DGRAM = 2;
+export const SOCK_RAW = 3;
 export const SOCK_NONBLOCK = 0x800;
 export const SOCK_CLOEXEC = 0x80000;
 export const SOL_SOCKET = 1;
@@ -21,6 +23,11 @@ export const IP_PKTINFO = 8;
 export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = 26;
 export const IPV6_RECVPKTINFO = 49;
+export const SOL_NETLINK = 270;
+export const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
+export const NETLINK_ADD_MEMBERSHIP = 1;
+export const NETLINK_DROP_MEMBERSHIP = 2;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
@@ -36,3 +43,4 @@ export const EACCES = 13;
 export const EADDRINUSE = 98;
 export const EADDRNOTAVAIL = 99;
 export const EAFNOSUPPORT = 97;
+export const ENOBUFS = 105;

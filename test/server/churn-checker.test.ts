@@ -86,9 +86,12 @@ const seeOverTcp = async ({ server, load: { watermarks } }: Scene, object: numbe
 /** Changes one object after the other under the load; gives what it has found. */
 const churn = async (scene: Scene, changes: number, judgedEach: number) => {
   const { api, generations, server, load } = scene;
-  for (let change = 0; change < changes; change++) {
+  const judgeMore = (): Promise<void> => {
     const judgedBefore = load.judged;
-    await until(() => load.judged >= judgedBefore + judgedEach);
+    return until(() => load.judged >= judgedBefore + judgedEach);
+  };
+  for (let change = 0; change < changes; change++) {
+    await judgeMore();
     const object = change % OBJECTS.length;
     const version = Math.floor(change / OBJECTS.length) + 1;
     load.watermarks.put(object, version);
@@ -96,6 +99,7 @@ const churn = async (scene: Scene, changes: number, judgedEach: number) => {
     OBJECTS[object]?.put(api, version);
     await seeOverTcp(scene, object, version);
   }
+  await judgeMore();
   const { faults, lost } = await load.stop();
   return { faults, lost, judged: load.judged, remembered: await rememberedOverUdp(server) };
 };

@@ -5,6 +5,7 @@ import { CommandError } from '#netfilter/run.ts';
 import { localTrafficProblem, type Probes, ruleOptions } from '../config/rule-options.ts';
 import type { ProxySettings } from '../config/settings.ts';
 import type { ClusterModel, Taken } from '../model/cluster-model.ts';
+import { isLargeCluster } from '../model/large-cluster.ts';
 import type { ServicePorts } from '../model/service-port.ts';
 import type { RuleWriter, SyncReport } from '../rule-backend.ts';
 import type { IpFamily, RuleOptions } from '../rule-options.ts';
@@ -33,10 +34,8 @@ export interface FamilySyncOptions {
   readonly localAddresses: () => readonly string[];
 }
 
-/** kube-proxy writes everything anew so often in iptables mode, where nothing else tells of rules that somebody took out. */
+/** kube-proxy writes everything anew so often in iptables mode, where nothing else tells of rules that somebody took out; not in a large cluster. */
 const FULL_SYNC_MS = 3_600_000;
-/** More endpoints than that are a large cluster, where it does not. */
-const LARGE_CLUSTER = 1000;
 
 /** Keeps one family's rules as the cluster is: takes what is new from the model, gives it to the writer, and looks after what follows from it. */
 export class FamilySync {
@@ -178,7 +177,7 @@ export class FamilySync {
       this.#foreign.tell(`${family}: the rules are gone: all are written anew`, 'warning');
       this.#lastForeignMs = clock.now();
       this.#pending = null;
-    } else if (settings.mode === 'iptables' && clock.now() - this.#lastFullMs >= FULL_SYNC_MS && !isLarge(ports))
+    } else if (settings.mode === 'iptables' && clock.now() - this.#lastFullMs >= FULL_SYNC_MS && !isLargeCluster(ports))
       this.#pending = null;
   }
 
@@ -236,10 +235,3 @@ export class FamilySync {
     }
   }
 }
-
-const isLarge = (ports: ServicePorts): boolean => {
-  let endpoints = 0;
-  for (const { clusterEndpoints, localEndpoints } of ports.values())
-    endpoints += Math.max(clusterEndpoints.length, localEndpoints.length);
-  return endpoints > LARGE_CLUSTER;
-};

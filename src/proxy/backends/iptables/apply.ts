@@ -1,4 +1,5 @@
 import { CommandError, runOrThrow } from '#netfilter/run.ts';
+import { isLargeCluster } from '../../model/large-cluster.ts';
 import type { ServicePorts } from '../../model/service-port.ts';
 import type { RuleWriter, SyncReport, WriterEnvironment } from '../../rule-backend.ts';
 import type { RuleOptions } from '../../rule-options.ts';
@@ -8,7 +9,7 @@ import { CANARY_TABLES, filterFrame, natFrame } from './frame.ts';
 import { fullParts } from './full-parts.ts';
 import { readLive } from './live-rules.ts';
 import { type RestoreParts, restoreInput } from './restore-input.ts';
-import { isLargeCluster, type ServiceLines, sortedKeys, type WrittenService, writeService } from './service-lines.ts';
+import { type ServiceLines, sortedKeys, type WrittenService, writeService } from './service-lines.ts';
 
 /** What the kernel has, as of the last sync. */
 interface Known {

@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto';
 import { destinationText } from '#netfilter/iptables/text.ts';
 import type { Endpoint, ServicePort } from '../../model/service-port.ts';
+import { base32Hash } from '../base32-hash.ts';
 
 /** Chains that are there whatever Services there are. */
 export const SERVICES = 'KUBE-SERVICES';
@@ -27,15 +27,5 @@ export const serviceHash = ({ label, protocol }: ServicePort): string => shortHa
 export const endpointChain = ({ label, protocol }: ServicePort, { address, port }: Endpoint): string =>
   `KUBE-SEP-${shortHash(label + protocol + destinationText(address, port))}`;
 
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-
-/** The first 80 bits of SHA-256 in base32 (RFC 4648): 16 characters, as a chain's name has room for 28. */
-const shortHash = (text: string): string => {
-  const digest = hash('sha256', text, 'buffer');
-  let name = '';
-  for (let bit = 0; bit < 80; bit += 5) {
-    const word = digest.readUInt16BE(bit >> 3);
-    name += ALPHABET[(word >> (11 - (bit & 7))) & 31];
-  }
-  return name;
-};
+/** 80 bits: a chain's name has room for 28 characters. */
+const shortHash = (text: string): string => base32Hash(text, 16);

@@ -1,8 +1,9 @@
 import { chainLine } from '#netfilter/iptables/text.ts';
+import { isLargeCluster } from '../../model/large-cluster.ts';
 import type { ServicePort, ServicePorts } from '../../model/service-port.ts';
 import type { RuleOptions } from '../../rule-options.ts';
 import type { BlockOptions, SharedChain } from './plan.ts';
-import { countLines, isLargeCluster, sortedKeys, type WrittenService, writeService } from './service-lines.ts';
+import { countLines, sortedKeys, type WrittenService, writeService } from './service-lines.ts';
 
 /**
  * The way from one rule set to another as input of `iptables-restore --noflush`, with as few lines as can be: rules of shared chains go and come

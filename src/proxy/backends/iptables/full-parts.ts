@@ -1,10 +1,11 @@
+import { isLargeCluster } from '../../model/large-cluster.ts';
 import type { ServicePorts } from '../../model/service-port.ts';
 import type { RuleOptions } from '../../rule-options.ts';
 import { baseJumps, guardsLocalhost, kubeletChains } from './frame.ts';
 import { jumpCorrections, staleChains } from './leftovers.ts';
 import type { LiveTable } from './live-rules.ts';
 import type { RestoreParts } from './restore-input.ts';
-import { isLargeCluster, sortedKeys, writeService } from './service-lines.ts';
+import { sortedKeys, writeService } from './service-lines.ts';
 
 /** All that has to be written where a machine has the chains and jumps of `live`, and no more is known of it. */
 export const fullParts = (

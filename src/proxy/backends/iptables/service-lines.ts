@@ -51,17 +51,5 @@ export const countLines = (text: string): number => {
   return count;
 };
 
-/** Above this a cluster is large: kube-proxy's number. */
-const LARGE = 1000;
-
-/** Whether there are so many endpoints that single ones get no comments. */
-export const isLargeCluster = (services: ServicePorts): boolean => {
-  let count = 0;
-  for (const { clusterEndpoints, localEndpoints } of services.values()) {
-    count += Math.max(clusterEndpoints.length, localEndpoints.length);
-  }
-  return count > LARGE;
-};
-
 /** Keys in the order of rules. */
 export const sortedKeys = (services: ServicePorts): string[] => [...services.keys()].sort();

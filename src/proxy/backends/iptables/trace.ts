@@ -1,11 +1,12 @@
 import type { Rule, TableName } from '#netfilter/iptables/rule.ts';
 import { walk } from '#netfilter/iptables/walk.ts';
 import type { Machine, Packet, Trace } from '#netfilter/packet.ts';
+import { isLargeCluster } from '../../model/large-cluster.ts';
 import type { ServicePorts } from '../../model/service-port.ts';
 import type { RuleOptions } from '../../rule-options.ts';
 import { baseJumps, filterFrame, guardsLocalhost, kubeletChains, natFrame } from './frame.ts';
 import { planService, type SharedChain } from './plan.ts';
-import { isLargeCluster, sortedKeys } from './service-lines.ts';
+import { sortedKeys } from './service-lines.ts';
 
 /** Walks a packet through the rules as they are planned. */
 export const traceRules = (services: ServicePorts, options: RuleOptions, machine: Machine, packet: Packet): Trace => {

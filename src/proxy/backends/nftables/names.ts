@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import type { TableName } from '#netfilter/nft/ruleset.ts';
 import type { Endpoint, ServicePort } from '../../model/service-port.ts';
 import type { IpFamily } from '../../rule-options.ts';
+import { base32Hash } from '../base32-hash.ts';
 
 /** kube-proxy's table, so that its clean-up, and its start in either mode, removes these rules. */
 export const tableOf = (family: IpFamily): TableName => ({
@@ -24,20 +24,6 @@ const objectName = ({ namespace, name, protocol, portName }: ServicePort): strin
 const MAX_LENGTH = 240;
 
 const hashed = (name: string): string => {
-  const full = `${hashOf(name)}-${name}`;
+  const full = `${base32Hash(name, 8)}-${name}`;
   return full.length > MAX_LENGTH ? `${full.slice(0, MAX_LENGTH - 3)}...` : full;
-};
-
-const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-
-/** The first 8 characters of SHA-256 in base 32: five octets. */
-const hashOf = (name: string): string => {
-  const digest = createHash('sha256').update(name).digest();
-  let bits = digest.readUIntBE(0, 5);
-  let text = '';
-  for (let n = 0; n < 8; n++) {
-    text = BASE32.charAt(bits % 32) + text;
-    bits = Math.floor(bits / 32);
-  }
-  return text;
 };

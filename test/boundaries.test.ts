@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   plugin: ['dns', 'corefile'],
   kube: ['dns'],
   upstream: ['dns', 'libc'],
-  netfilter: [],
+  netfilter: ['libc'],
   server: ['plugin', 'dns', 'corefile', 'libc'],
   proxy: ['netfilter', 'kube', 'http-endpoint'],
   'node-cache': ['netfilter', 'kube', 'server', 'corefile'],

@@ -18,16 +18,6 @@ export type Run = (
   input?: string | Iterable<string>,
 ) => Promise<CommandResult>;
 
-/** A command that goes on until it is ended. */
-export interface HeldCommand {
-  /** Resolves when it has ended, with its first words of trouble, '' where it had none. Never rejects. */
-  readonly ended: Promise<string>;
-  end(): void;
-}
-
-/** Starts a command that goes on; what it says comes line by line. */
-export type Hold = (command: string, args: readonly string[], onLine: (line: string) => void) => HeldCommand;
-
 /** A command that could not be started, or failed. */
 export class CommandError extends Error {
   readonly code = 'command';
@@ -65,26 +55,6 @@ export const runCommand: Run = (command, args, input = '') =>
     if (typeof input === 'string') child.stdin.end(input);
     else void pipeline(Readable.from(input), child.stdin).catch(() => undefined);
   });
-
-/** Starts commands of this machine that go on. */
-export const holdCommand: Hold = (command, args, onLine) => {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let rest = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) onLine(line);
-  });
-  let stderr = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    if (stderr.length < MAX_STDERR) stderr += text;
-  });
-  const ended = new Promise<string>((resolve) => {
-    child.once('error', (error) => resolve(startError(command, error as NodeJS.ErrnoException).message));
-    child.once('close', () => resolve(stderr.split('\n', 1)[0] ?? ''));
-  });
-  return { ended, end: () => void child.kill() };
-};
 
 /** Runs a command that must succeed; rejects with CommandError and the first line of what it said. */
 export const runOrThrow = async (

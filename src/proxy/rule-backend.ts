@@ -1,5 +1,6 @@
+import type { OpenTableEvents } from '#netfilter/nft/events.ts';
 import type { Machine, Packet, Trace } from '#netfilter/packet.ts';
-import type { Hold, Run } from '#netfilter/run.ts';
+import type { Run } from '#netfilter/run.ts';
 import type { ServicePorts } from './model/service-port.ts';
 import type { IpFamily, RuleOptions } from './rule-options.ts';
 
@@ -32,8 +33,8 @@ export interface RuleBackend {
 export interface WriterEnvironment {
   readonly family: IpFamily;
   readonly run: Run;
-  /** For what goes on beside the writer; commands of this machine where it is not said. */
-  readonly hold?: Hold;
+  /** nftables: what the kernel tells of our table; that of this network namespace where it is not said. */
+  readonly openEvents?: OpenTableEvents;
   readonly log: {
     debug(line: string): void;
     info(line: string): void;

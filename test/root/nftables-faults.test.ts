@@ -48,7 +48,7 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
   const environment = (run: Run = place.run): WriterEnvironment => ({
     family: 'IPv4',
     run,
-    hold: place.hold,
+    openEvents: place.openEvents,
     log: {
       debug: () => undefined,
       info: () => undefined,
@@ -202,32 +202,94 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
     expect(await writer.isIntact()).toBe(false);
   });
 
-  it('tells of changes of others, and not of its own', async () => {
-    const told: string[] = [];
-    writer.watchForeign?.((what) => told.push(what));
-    put(0, 0b11);
-    await writer.sync(services, options, null);
-    const mark = async (): Promise<void> => {
-      const before = told.length;
-      await until(async () => {
-        await place.nft('flush map ip kube-proxy short-cut-ips');
-        await place.nft('add element ip kube-proxy short-cut-ips { 192.0.2.1 . tcp . 1 : drop }');
-        return told.length > before;
-      });
+  describe('changes of others', () => {
+    let told: string[];
+    const watch = (): void => {
+      told = [];
+      writer.watchForeign?.((what) => told.push(what));
     };
-    await mark();
-    expect(told[0]).toMatch(/^process \d+, .*: add element ip kube-proxy short-cut-ips /);
-    // What other tables have in them is not ours.
-    await place.nft('add table ip other');
-    await until(async () => {
-      const known = told.length;
-      for (const endpoints of [0b1, 0b111, 0b1010]) await writer.sync(services, options, put(0, endpoints));
-      return told.length === known;
+    /** A change of a table that is not ours: it is told as little as our own. */
+    const elsewhere = (): Promise<string> => place.nft('add table ip other');
+    const clash = (): Promise<string> =>
+      place.nft('add element ip kube-proxy short-cut-ips { 192.0.2.1 . tcp . 1 : drop }');
+
+    it('are told, whenever they come, and those of its own are not', async () => {
+      put(0, 0b11);
+      watch();
+      await writer.sync(services, options, null);
+      for (const endpoints of [0b1, 0b111, 0b1010]) {
+        await writer.sync(services, options, put(0, endpoints));
+        await elsewhere();
+      }
+      expect(told).toEqual([]);
+      await clash();
+      await until(() => told.length > 0);
+      expect(told[0]).toMatch(/^process \d+, \S+: adds elements to short-cut-ips$/);
+      await writer.sync(services, options, put(0, 0b1));
+      await place.nft('flush map ip kube-proxy short-cut-ips');
+      // What comes before a transaction of ours ends is told when it ends.
+      await writer.sync(services, options, put(0, 0b11));
+      expect(told[1]).toMatch(/^process \d+, \S+: deletes elements of short-cut-ips$/);
     });
-    const ours = told.length;
-    for (const endpoints of [0b1, 0b111, 0b1010]) await writer.sync(services, options, put(0, endpoints));
-    await mark();
-    expect(told.slice(ours).every((what) => what.includes('short-cut-ips'))).toBe(true);
+
+    it('are told where they come while it writes', async () => {
+      const fault = failing(async (input) => {
+        await clash();
+        const result = await place.run('nft', ['-f', '-'], input);
+        await place.nft('flush map ip kube-proxy short-cut-ips');
+        return result;
+      });
+      put(0, 0b11);
+      writer = await nftables.open(environment(fault.run));
+      watch();
+      await writer.sync(services, options, null);
+      fault.arm();
+      await writer.sync(services, options, put(0, 0b1));
+      expect(told.map((what) => what.replace(/.*: /, ''))).toEqual([
+        'adds elements to short-cut-ips',
+        'deletes elements of short-cut-ips',
+      ]);
+    });
+
+    it('are told before and behind a load that is too large to be listened to', async () => {
+      put(0, 0b11);
+      watch();
+      await writer.sync(services, options, null);
+      const [key = ''] = services.keys();
+      const port = services.get(key) as ServicePort;
+      const endpoints = Array.from({ length: 5000 }, (_, n) => ({
+        address: `10.2.${n >> 8}.${n & 255}`,
+        port: 80,
+        isLocal: false,
+      }));
+      services.set(key, { ...port, clusterEndpoints: endpoints });
+      await clash();
+      const { size } = await writer.sync(services, options, new Set([key]));
+      expect(size).toBeGreaterThan(5000);
+      expect(told).toHaveLength(1);
+      await writer.sync(services, options, put(1, 0b1));
+      expect(told).toHaveLength(1);
+      await clash();
+      await place.nft('flush map ip kube-proxy short-cut-ips');
+      await until(() => told.length > 1);
+    });
+
+    it('may be among those that there was no room for', async () => {
+      place.receiveBufferOctets = 64 * 1024;
+      put(0, 0b11);
+      watch();
+      await writer.sync(services, options, null);
+      expect(told).toEqual([]);
+      await elsewhere();
+      const elements = Array.from({ length: 5000 }, (_, n) => `10.0.${n >> 8}.${n & 255}`).join(', ');
+      await place.nft('-f -', `add set ip other s { type ipv4_addr; }\nadd element ip other s { ${elements} }\n`);
+      await until(() => told.length > 0);
+      expect(told[0]).toBe('changes were too many to be told one by one');
+      const lost = told.length;
+      await clash();
+      await until(() => told.length > lost);
+      expect(told[lost]).toContain('adds elements to short-cut-ips');
+    });
   });
 
   it('two programs that keep the same rules do not harm them', async () => {

@@ -94,7 +94,7 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
   const environment = (family: IpFamily): WriterEnvironment => ({
     family,
     run: place.run,
-    hold: place.hold,
+    openEvents: place.openEvents,
     log: { debug: () => undefined, info: () => undefined, warning: () => undefined, error: () => undefined },
     now: () => performance.now(),
   });

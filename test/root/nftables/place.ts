@@ -1,4 +1,9 @@
-import { type Hold, holdCommand, type Run, runCommand, runOrThrow } from '#netfilter/run.ts';
+import { NETLINK_NETFILTER } from '#libc/constants.ts';
+import { loadLibc } from '#libc/libc.ts';
+import { NetlinkSocket } from '#libc/netlink-socket.ts';
+import { type OpenTableEvents, SocketEvents } from '#netfilter/nft/events.ts';
+import { type Run, runCommand, runOrThrow } from '#netfilter/run.ts';
+import { inNamespace } from '#test/packet-lab/in-namespace.ts';
 import { Namespaces } from '#test/packet-lab/namespaces.ts';
 
 /** The nft under test: another than the one on the path where `TEST_NFT` names one. */
@@ -8,6 +13,8 @@ const NFT = process.env.TEST_NFT ?? 'nft';
 export class Place {
   readonly #namespaces = new Namespaces();
   readonly #path: string;
+  /** Of the sockets for events. */
+  receiveBufferOctets = 4 * 1024 * 1024;
 
   private constructor(name: string) {
     this.#path = `/run/netns/${this.#namespaces.nameOf(name)}`;
@@ -24,9 +31,10 @@ export class Place {
     return runCommand(program, all, input);
   };
 
-  readonly hold: Hold = (command, args, onLine) => {
-    const [program = '', all = []] = this.#inside(command, args);
-    return holdCommand(program, all, onLine);
+  readonly openEvents: OpenTableEvents = async (table) => {
+    const libc = await loadLibc();
+    const open = () => NetlinkSocket.open(libc, NETLINK_NETFILTER, this.receiveBufferOctets);
+    return new SocketEvents(inNamespace(this.#path, open), table);
   };
 
   /** What nft says to these arguments; it must succeed. */

@@ -52,12 +52,12 @@ export class NftablesWriter implements RuleWriter {
   async sync(services: ServicePorts, options: RuleOptions, changed: ReadonlySet<string> | null): Promise<SyncReport> {
     await this.#staleChains.pause();
     try {
+      await this.#foreign?.start();
       const written = this.#written;
       this.#written = null;
       const isKnown = changed !== null && written !== null && isSame(written.options, options);
       const report = isKnown ? await this.#update(services, changed, written) : await this.#adopt(services, options);
       if (!isKnown && !this.#hasRemovedOthers) this.#hasRemovedOthers = await removeOtherModes(this.#environment);
-      this.#foreign?.start();
       return { ...report, cleanUpFailures: this.#staleChains.takeFailures() };
     } finally {
       this.#staleChains.resume();
@@ -80,8 +80,8 @@ export class NftablesWriter implements RuleWriter {
 
   watchForeign(changed: (what: string) => void): void {
     this.#foreign?.close();
-    this.#foreign = new ForeignChanges(this.#environment, tableText(this.#table), changed);
-    if (this.#written !== null) this.#foreign.start();
+    this.#foreign = new ForeignChanges(this.#environment, this.#table, changed);
+    void this.#foreign.start();
   }
 
   async close(): Promise<void> {
@@ -166,14 +166,12 @@ export class NftablesWriter implements RuleWriter {
   /** One transaction: all of it is in the kernel, or nothing. */
   async #transact(text: readonly string[]): Promise<void> {
     if (text.length === 0) return;
-    this.#foreign?.writing();
+    this.#foreign?.writing(text);
     let pid: number | undefined;
-    let isDone = false;
     try {
       ({ pid } = await runNft(this.#environment.run, ['-f', '-'], text));
-      isDone = true;
     } finally {
-      this.#foreign?.written(isDone, pid);
+      this.#foreign?.written(pid);
     }
   }
 }

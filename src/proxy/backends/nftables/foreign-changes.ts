@@ -1,126 +1,122 @@
-import { readlinkSync } from 'node:fs';
-import { type HeldCommand, holdCommand } from '#netfilter/run.ts';
+import { openTableEvents, type TableEvents } from '#netfilter/nft/events.ts';
+import type { TableName } from '#netfilter/nft/ruleset.ts';
 import type { WriterEnvironment } from '../../rule-backend.ts';
 
-/** Pauses before `nft monitor` is started anew. */
-const FIRST_PAUSE_MS = 1000;
-const MAX_PAUSE_MS = 60_000;
-/** So long after a transaction of ours its echo may come. */
-const ECHO_MS = 30_000;
-
-/** A transaction, as `nft monitor` tells it. */
-interface Seen {
-  readonly pid: number;
-  readonly process: string;
-  /** Its first line about our table. */
-  readonly line: string;
-}
+/** How often others' changes are looked for. */
+const PERIOD_MS = 250;
+/**
+ * Text of a transaction of ours whose events are not listened to: some thousand elements. For each the kernel keeps several KiB until
+ * the transaction is over, where anybody listens; and all of them are to fit into the receive buffer.
+ */
+const LARGE_OCTETS = 128 * 1024;
 
 /**
- * Tells transactions of others in our table from our own. All that happens comes from one `nft monitor` that is held; each transaction ends
- * with the process that it was of. That is our own child, unless this program has process numbers of its own (a container): then it is told
- * by number, one for each of ours.
+ * Tells transactions of others in our table from our own: the socket that nft uses has the number of its process as its port, also where
+ * this program has process numbers of its own (a container). Where that number is taken, the kernel still tells the process.
+ *
+ * A change of others within a large transaction of ours is not told. It was made before ours, which then mostly wrote over it, or in the
+ * moment between the kernel's commit and the end of nft.
  */
 export class ForeignChanges {
   readonly #environment: WriterEnvironment;
-  readonly #words: string;
+  readonly #table: TableName;
   readonly #changed: (what: string) => void;
-  #monitor: HeldCommand | null = null;
+  #events: TableEvents | null = null;
+  #opening: Promise<void> | null = null;
   #timer: NodeJS.Timeout | undefined;
-  #pauseMs = FIRST_PAUSE_MS;
   #isClosed = false;
-  #line = '';
-  /** Transactions that came while one of ours was on its way. */
-  readonly #held: Seen[] = [];
+  /** Whose events come now is known when our nft has ended. */
   #isWriting = false;
-  /** Ours that have not been seen yet: when they were done. */
-  readonly #expected: { readonly pid: number | undefined; readonly at: number }[] = [];
+  #isPaused = false;
+  /** Processes of our transactions whose events may wait to be read. */
+  readonly #own = new Set<number>();
 
-  constructor(environment: WriterEnvironment, table: string, changed: (what: string) => void) {
+  constructor(environment: WriterEnvironment, table: TableName, changed: (what: string) => void) {
     this.#environment = environment;
-    this.#words = ` ${table}`;
+    this.#table = table;
     this.#changed = changed;
   }
 
-  /** What was before is not told. */
-  start(): void {
-    if (this.#isClosed || this.#monitor !== null) return;
-    const hold = this.#environment.hold ?? holdCommand;
-    const startedAt = this.#environment.now();
-    this.#line = '';
-    this.#monitor = hold('nft', ['monitor'], (line) => this.#read(line));
-    void this.#monitor.ended.then((words) => {
-      this.#monitor = null;
-      if (this.#isClosed) return;
-      if (this.#environment.now() - startedAt > MAX_PAUSE_MS) this.#pauseMs = FIRST_PAUSE_MS;
-      this.#environment.log.debug(`nft monitor has ended (${words || 'no word'}): again in ${this.#pauseMs / 1000} s`);
-      this.#timer = setTimeout(() => {
-        this.start();
-        // Nobody has looked meanwhile.
-        this.#changed('nft monitor had ended, and changes may have been missed');
-      }, this.#pauseMs);
-      this.#timer.unref();
-      this.#pauseMs = Math.min(this.#pauseMs * 2, MAX_PAUSE_MS);
-    });
+  /** What happens from then on is told; what was before is not. Never rejects: where it can't be, a line says so. */
+  start(): Promise<void> {
+    this.#opening ??= this.#open();
+    return this.#opening;
   }
 
   /** A transaction of ours begins. */
-  writing(): void {
+  writing(text: readonly string[]): void {
     this.#isWriting = true;
+    if (text.reduce((sum, piece) => sum + piece.length, 0) < LARGE_OCTETS) return;
+    this.#attempt((events) => {
+      events.pause();
+      this.#isPaused = true;
+      // Nothing is added now, so this ends.
+      while (!this.#readPart(events));
+    });
   }
 
-  /** It is over; `isDone`: the kernel has taken it. */
-  written(isDone: boolean, pid: number | undefined): void {
+  /** It is over; `pid` is the process that has committed it, if one has. */
+  written(pid: number | undefined): void {
     this.#isWriting = false;
-    if (this.#monitor !== null && isDone) this.#expected.push({ pid, at: this.#environment.now() });
-    for (const seen of this.#held.splice(0).sort((a, b) => Number(b.pid === pid) - Number(a.pid === pid)))
-      this.#judge(seen);
+    if (pid !== undefined) this.#own.add(pid);
+    this.#attempt((events) => {
+      if (this.#isPaused) events.resume();
+      this.#isPaused = false;
+      this.#readPart(events);
+    });
   }
 
   close(): void {
     this.#isClosed = true;
-    clearTimeout(this.#timer);
-    this.#monitor?.end();
+    clearInterval(this.#timer);
+    this.#events?.close();
+    this.#events = null;
   }
 
-  #read(line: string): void {
-    if (line.startsWith('# new generation')) {
-      const [, pid = '0', process = ''] = /by process (\d+) \((.*)\)/.exec(line) ?? [];
-      const seen = { pid: Number(pid), process, line: this.#line };
-      if (this.#line === '') return;
-      this.#line = '';
-      if (this.#isWriting) this.#held.push(seen);
-      else this.#judge(seen);
-    } else if (line.startsWith('# ERROR')) {
-      // A load of ours is more than the kernel keeps for nft: that is no news.
-      this.#forgetOld();
-      if (!this.#isWriting && this.#expected.length === 0) this.#changed('changes were too many to be told one by one');
-    } else if (this.#line === '' && line.includes(this.#words)) this.#line = line;
+  async #open(): Promise<void> {
+    const { openEvents = openTableEvents } = this.#environment;
+    try {
+      const events = await openEvents(this.#table);
+      if (this.#isClosed) {
+        events.close();
+        return;
+      }
+      this.#events = events;
+    } catch (error) {
+      this.#giveUp(error);
+      return;
+    }
+    this.#timer = setInterval(() => {
+      if (!this.#isWriting) this.#attempt((events) => void this.#readPart(events));
+    }, PERIOD_MS);
+    this.#timer.unref();
   }
 
-  #judge(seen: Seen): void {
-    this.#forgetOld();
-    const own = this.#expected.findIndex(({ pid }) => pid === seen.pid);
-    if (own >= 0) this.#expected.splice(own, 1);
-    else if (this.#expected.length > 0 && hasOwnNumbers()) this.#expected.shift();
-    else this.#changed(`process ${seen.pid}, ${seen.process}: ${shortened(seen.line)}`);
+  /** True where nothing more waits. */
+  #readPart(events: TableEvents): boolean {
+    const { transactions, isLost, isAll } = events.read();
+    for (const { port, pid, processName, text } of transactions) {
+      if (!this.#own.has(port) && !this.#own.has(pid)) this.#changed(`process ${pid}, ${processName}: ${text}`);
+    }
+    if (isLost) this.#changed('changes were too many to be told one by one');
+    // The events of a transaction wait before its nft ends.
+    if (isAll) this.#own.clear();
+    return isAll;
   }
 
-  #forgetOld(): void {
-    const since = this.#environment.now() - ECHO_MS;
-    while (this.#expected[0] !== undefined && this.#expected[0].at < since) this.#expected.shift();
+  #attempt(work: (events: TableEvents) => void): void {
+    if (this.#events === null) return;
+    try {
+      work(this.#events);
+    } catch (error) {
+      this.close();
+      this.#giveUp(error);
+    }
+  }
+
+  #giveUp(error: unknown): void {
+    const { family, log } = this.#environment;
+    const why = error instanceof Error ? error.message : String(error);
+    log.info(`${family}: the kernel can't be heard (${why}): changes of others are looked for each sync period only`);
   }
 }
-
-const shortened = (line: string): string => (line.length > 120 ? `${line.slice(0, 120)}...` : line);
-
-/** The namespace of process numbers that the machine starts with; the kernel tells numbers of that one. */
-const FIRST_NAMESPACE = 'pid:[4026531836]';
-
-const hasOwnNumbers = (): boolean => {
-  try {
-    return readlinkSync('/proc/self/ns/pid') !== FIRST_NAMESPACE;
-  } catch {
-    return true;
-  }
-};

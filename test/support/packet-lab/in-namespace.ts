@@ -1,0 +1,23 @@
+import { closeSync, openSync } from 'node:fs';
+import koffi from 'koffi';
+
+const CLONE_NEWNET = 0x40000000;
+const setns = koffi.load(null).func('int setns(int, int)') as (fd: number, kind: number) => number;
+
+/** Does something, at once, in the network namespace of this path: a socket stays in the one that it was opened in. Needs root. */
+export const inNamespace = <T>(path: string, work: () => T): T => {
+  const own = openSync('/proc/thread-self/ns/net', 'r');
+  const other = openSync(path, 'r');
+  try {
+    enter(other);
+    return work();
+  } finally {
+    enter(own);
+    closeSync(own);
+    closeSync(other);
+  }
+};
+
+const enter = (fd: number): void => {
+  if (setns(fd, CLONE_NEWNET) < 0) throw new Error(`setns: errno ${koffi.errno()}`);
+};

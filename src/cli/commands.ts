@@ -15,7 +15,7 @@ export const runCommand = async (args: readonly string[], io: CliIo): Promise<nu
     case 'pod':
       return (await import('./pod.ts')).runPod(rest, io);
     case 'proxy':
-      return (await import('./proxy.ts')).runProxy(rest, io);
+      return (await import('./proxy/proxy.ts')).runProxy(rest, io);
     case 'help':
       io.stdout(USAGE);
       return 0;

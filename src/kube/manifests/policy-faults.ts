@@ -3,7 +3,7 @@ import { asList, asObject, asText, type RawObject } from '../objects/json.ts';
 import { readAddress, readCidr } from './address-text.ts';
 import { isExternallyAccessible } from './complete-service.ts';
 import type { Path } from './locate.ts';
-import type { Report } from './service-faults.ts';
+import type { Report } from './report.ts';
 import { found, hint } from './shown.ts';
 
 /** What is wrong with the fields of a Service that only the Service proxy goes by. */

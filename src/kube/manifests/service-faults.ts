@@ -3,6 +3,7 @@ import type { ManifestFault } from './fault.ts';
 import type { Path } from './locate.ts';
 import { policyFaults } from './policy-faults.ts';
 import { label, type ManifestObject } from './read-objects.ts';
+import type { Report } from './report.ts';
 import { found, hint } from './shown.ts';
 
 const TYPES = new Set<unknown>([undefined, null, 'ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']);
@@ -36,9 +37,6 @@ export const serviceFaults = (service: ManifestObject): ManifestFault[] => {
   policyFaults(service.raw, report);
   return faults;
 };
-
-/** Takes a fault: where it is, and what is wrong. */
-export type Report = (path: Path, message: string) => void;
 
 const selectorFaults = (spec: RawObject, report: Report): void => {
   for (const [key, value] of Object.entries(asObject(spec.selector))) {

@@ -2,14 +2,14 @@ import { existsSync } from 'node:fs';
 import { type Run, runCommand } from '#netfilter/run.ts';
 import { missingRights, probe } from '#proxy/agent/tools.ts';
 import type { IpFamily, LocalTraffic, RuleOptions } from '#proxy/rule-options.ts';
-import type { CliIo } from './io.ts';
+import type { CliIo } from '../io.ts';
+import { type ProxyArguments, readArguments, type ToolUsage } from './arguments.ts';
+import { loadBackend } from './backends.ts';
+import { ProxyFault } from './fault.ts';
+import { liveDifference } from './live.ts';
 import { localAddresses } from './local-addresses.ts';
-import { type ProxyArguments, readArguments, type ToolUsage } from './proxy-arguments.ts';
-import { loadBackend } from './proxy-backends.ts';
-import { ProxyFault } from './proxy-fault.ts';
-import { liveDifference } from './proxy-live.ts';
-import { FAMILIES, type FamilyScene, readScene, readSceneOf, type Scene } from './proxy-scene.ts';
-import { type ServicePortChange, serviceChanges } from './proxy-service-changes.ts';
+import { FAMILIES, type FamilyScene, readScene, readSceneOf, type Scene } from './scene.ts';
+import { type ServicePortChange, serviceChanges } from './service-changes.ts';
 
 const USAGE: ToolUsage = {
   name: 'diff',

@@ -2,9 +2,9 @@ import { suggestion } from '#corefile/suggest.ts';
 import type { Service } from '#kube/objects/service.ts';
 import { serviceEntries } from '#proxy/model/service-entries.ts';
 import type { ServicePort } from '#proxy/model/service-port.ts';
-import { ProxyFault } from './proxy-fault.ts';
-import { FAMILIES, type Scene } from './proxy-scene.ts';
-import type { ServiceTarget } from './proxy-target.ts';
+import { ProxyFault } from './fault.ts';
+import { FAMILIES, type Scene } from './scene.ts';
+import type { ServiceTarget } from './target.ts';
 
 /** Ports that a name means, IPv4 first; none where there are none. */
 export const portsOrNone = (scene: Scene, target: ServiceTarget): readonly ServicePort[] => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readTarget } from './proxy-target.ts';
+import { readTarget } from './target.ts';
 
 const address = (text: string, port: number | null = null, protocol: string | null = null) => ({
   kind: 'address',

@@ -4,9 +4,9 @@ import { readSettings } from '#proxy/config/read-settings.ts';
 import type { ProxySettings } from '#proxy/config/settings.ts';
 import { commandFlagsText, settingFlagsText } from '#proxy/config/usage.ts';
 import type { IpFamily } from '#proxy/rule-options.ts';
-import type { CliIo } from './io.ts';
-import { type ClusterPlace, missingDirectories } from './proxy-cluster.ts';
-import { ProxyFault } from './proxy-fault.ts';
+import type { CliIo } from '../io.ts';
+import { type ClusterPlace, missingDirectories } from './cluster.ts';
+import { ProxyFault } from './fault.ts';
 
 /** What a tool of the Service proxy is asked for. */
 export interface ProxyArguments {

@@ -7,11 +7,11 @@ import { canonicalAddress } from '#proxy/model/address.ts';
 import { ClusterModel } from '#proxy/model/cluster-model.ts';
 import type { ServicePorts } from '#proxy/model/service-port.ts';
 import type { IpFamily, RuleOptions } from '#proxy/rule-options.ts';
-import type { CliIo } from './io.ts';
-import type { ProxyArguments } from './proxy-arguments.ts';
-import { type ClusterPlace, readCluster } from './proxy-cluster.ts';
-import { ProxyFault } from './proxy-fault.ts';
-import { chooseNode, type NodeChoice } from './proxy-node.ts';
+import type { CliIo } from '../io.ts';
+import type { ProxyArguments } from './arguments.ts';
+import { type ClusterPlace, readCluster } from './cluster.ts';
+import { ProxyFault } from './fault.ts';
+import { chooseNode, type NodeChoice } from './node.ts';
 
 /** A cluster as a node's rules are made from it. */
 export interface Scene extends NodeChoice {

@@ -1,14 +1,14 @@
 import type { Packet } from '#netfilter/packet.ts';
 import { nodeAddresses } from '#proxy/config/node-addresses.ts';
 import type { IpFamily } from '#proxy/rule-options.ts';
-import type { CliIo } from './io.ts';
-import { readArguments, type ToolUsage } from './proxy-arguments.ts';
-import { loadBackend } from './proxy-backends.ts';
-import { ProxyFault } from './proxy-fault.ts';
-import { readScene, type Scene } from './proxy-scene.ts';
-import { portsOf, portText } from './proxy-service-ports.ts';
-import { readIp, readTarget, type ServiceTarget } from './proxy-target.ts';
-import { traceText } from './proxy-trace-text.ts';
+import type { CliIo } from '../io.ts';
+import { readArguments, type ToolUsage } from './arguments.ts';
+import { loadBackend } from './backends.ts';
+import { ProxyFault } from './fault.ts';
+import { readScene, type Scene } from './scene.ts';
+import { portsOf, portText } from './service-ports.ts';
+import { readIp, readTarget, type ServiceTarget } from './target.ts';
+import { traceText } from './trace-text.ts';
 
 const USAGE: ToolUsage = {
   name: 'trace',

@@ -1,7 +1,7 @@
 import { suggestion } from '#corefile/suggest.ts';
 import { CommandError } from '#netfilter/run.ts';
-import type { CliIo } from './io.ts';
-import { ProxyFault } from './proxy-fault.ts';
+import type { CliIo } from '../io.ts';
+import { ProxyFault } from './fault.ts';
 
 const USAGE = `Usage: cluster-dns proxy COMMAND [flags]
 
@@ -21,12 +21,12 @@ type ProxyCommand = (args: readonly string[], io: CliIo) => Promise<number>;
 
 /** Each is loaded when it is asked for: the agent does not carry the tools. */
 const COMMANDS: ReadonlyMap<string, () => Promise<ProxyCommand>> = new Map<string, () => Promise<ProxyCommand>>([
-  ['run', async () => (await import('./proxy-run.ts')).runProxyRun],
-  ['render', async () => (await import('./proxy-render.ts')).runProxyRender],
-  ['diff', async () => (await import('./proxy-diff.ts')).runProxyDiff],
-  ['explain', async () => (await import('./proxy-explain.ts')).runProxyExplain],
-  ['trace', async () => (await import('./proxy-trace.ts')).runProxyTrace],
-  ['cleanup', async () => (await import('./proxy-cleanup.ts')).runProxyCleanup],
+  ['run', async () => (await import('./run.ts')).runProxyRun],
+  ['render', async () => (await import('./render.ts')).runProxyRender],
+  ['diff', async () => (await import('./diff.ts')).runProxyDiff],
+  ['explain', async () => (await import('./explain.ts')).runProxyExplain],
+  ['trace', async () => (await import('./trace.ts')).runProxyTrace],
+  ['cleanup', async () => (await import('./cleanup.ts')).runProxyCleanup],
 ]);
 const HELP = new Set(['help', '-h', '-help', '--help']);
 

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import type { ProxyMode } from '#proxy/rule-backend.ts';
-import type { CliIo } from './io.ts';
-import { readArguments, type ToolUsage } from './proxy-arguments.ts';
-import { loadBackend } from './proxy-backends.ts';
-import { ProxyFault } from './proxy-fault.ts';
-import { readScene } from './proxy-scene.ts';
+import type { CliIo } from '../io.ts';
+import { readArguments, type ToolUsage } from './arguments.ts';
+import { loadBackend } from './backends.ts';
+import { ProxyFault } from './fault.ts';
+import { readScene } from './scene.ts';
 
 const USAGE: ToolUsage = {
   name: 'render',

@@ -20,12 +20,12 @@ import { commandFlagsText, settingFlagsText } from '#proxy/config/usage.ts';
 import { configurationOf, configurationText } from '#proxy/config/write-config.ts';
 import type { RuleWriter, WriterEnvironment } from '#proxy/rule-backend.ts';
 import type { IpFamily } from '#proxy/rule-options.ts';
-import type { CliIo } from './io.ts';
+import type { CliIo } from '../io.ts';
+import { VERSION, versionText } from '../version.ts';
+import { loadBackend } from './backends.ts';
+import { runProxyCleanup } from './cleanup.ts';
+import { ProxyFault } from './fault.ts';
 import { localAddresses } from './local-addresses.ts';
-import { loadBackend } from './proxy-backends.ts';
-import { runProxyCleanup } from './proxy-cleanup.ts';
-import { ProxyFault } from './proxy-fault.ts';
-import { VERSION, versionText } from './version.ts';
 
 const FLAGS: readonly CommandFlag[] = [
   { name: 'cleanup', type: 'boolean', help: 'remove all Service rules of every mode from this node, and end' },

@@ -6,8 +6,8 @@ import { ManifestSource } from '#kube/manifest-source.ts';
 import type { ClusterSource, Kind, KubeObject, SourceFilter } from '#kube/source.ts';
 import { Log } from '#log/log.ts';
 import { Metrics } from '#metrics/metrics.ts';
-import { ProxyFault } from './proxy-fault.ts';
-import { VERSION } from './version.ts';
+import { VERSION } from '../version.ts';
+import { ProxyFault } from './fault.ts';
 
 /** Where a cluster is read from. */
 export type ClusterPlace =

@@ -2,13 +2,13 @@ import { suggestion } from '#corefile/suggest.ts';
 import { entriesAt, entriesOfNodePort } from '#proxy/model/explain/entries.ts';
 import { explain } from '#proxy/model/explain/explain.ts';
 import type { ServicePort } from '#proxy/model/service-port.ts';
-import type { CliIo } from './io.ts';
-import { readArguments, type ToolUsage } from './proxy-arguments.ts';
-import { ProxyFault } from './proxy-fault.ts';
-import { ownRules } from './proxy-own-rules.ts';
-import { readScene, type Scene } from './proxy-scene.ts';
-import { portsOrNone } from './proxy-service-ports.ts';
-import { readTarget, type Target } from './proxy-target.ts';
+import type { CliIo } from '../io.ts';
+import { readArguments, type ToolUsage } from './arguments.ts';
+import { ProxyFault } from './fault.ts';
+import { ownRules } from './own-rules.ts';
+import { readScene, type Scene } from './scene.ts';
+import { portsOrNone } from './service-ports.ts';
+import { readTarget, type Target } from './target.ts';
 
 const USAGE: ToolUsage = {
   name: 'explain',

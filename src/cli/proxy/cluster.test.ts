@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeApiServer, NODES, refuse, SERVICE_CIDRS, SERVICES, SLICES } from '#test/fake-api-server.ts';
 import { until } from '#test/until.ts';
-import { readCluster } from './proxy-cluster.ts';
-import { ProxyFault } from './proxy-fault.ts';
+import { readCluster } from './cluster.ts';
+import { ProxyFault } from './fault.ts';
 
 let directory: string;
 beforeEach(() => {

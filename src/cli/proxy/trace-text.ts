@@ -5,7 +5,7 @@ import { nodePortPlaces } from '#proxy/model/explain/entry-lines.ts';
 import type { Outcome, ServicePorts } from '#proxy/model/service-port.ts';
 import type { ProxyMode } from '#proxy/rule-backend.ts';
 import type { RuleOptions } from '#proxy/rule-options.ts';
-import { portText } from './proxy-service-ports.ts';
+import { portText } from './service-ports.ts';
 
 /** Where a packet was walked. */
 export interface TracePlace {

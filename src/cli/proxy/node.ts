@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
 import { suggestion } from '#corefile/suggest.ts';
 import type { Node } from '#kube/objects/node.ts';
-import type { ClusterReading } from './proxy-cluster.ts';
-import { ProxyFault } from './proxy-fault.ts';
+import type { ClusterReading } from './cluster.ts';
+import { ProxyFault } from './fault.ts';
 
 /** The node whose rules are asked for. */
 export interface NodeChoice {

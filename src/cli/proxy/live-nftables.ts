@@ -8,9 +8,9 @@ import { tableOf } from '#proxy/backends/nftables/names.ts';
 import { runNft } from '#proxy/backends/nftables/nft.ts';
 import { openWriter } from '#proxy/backends/nftables/open.ts';
 import { renderTable } from '#proxy/backends/nftables/render.ts';
-import { lineChanges } from './proxy-line-changes.ts';
-import type { LiveChange, LiveDifference } from './proxy-live.ts';
-import type { FamilyScene } from './proxy-scene.ts';
+import { lineChanges } from './line-changes.ts';
+import type { LiveChange, LiveDifference } from './live-difference.ts';
+import type { FamilyScene } from './scene.ts';
 
 /** What the table of one family lacks, and what it has too much. */
 export const nftablesDifference = async ({ services, options }: FamilyScene, run: Run): Promise<LiveDifference> => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { nodeOf } from '#test/kube-objects.ts';
-import { ProxyFault } from './proxy-fault.ts';
-import { chooseNode } from './proxy-node.ts';
+import { ProxyFault } from './fault.ts';
+import { chooseNode } from './node.ts';
 
 const reading = (...names: string[]) => ({
   objects: names.map((name) => nodeOf(name)),

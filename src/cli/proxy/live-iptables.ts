@@ -8,9 +8,9 @@ import { baseJumps } from '#proxy/backends/iptables/frame.ts';
 import { jumpCorrections, ownedChains } from '#proxy/backends/iptables/leftovers.ts';
 import { type LiveTable, readLive } from '#proxy/backends/iptables/live-rules.ts';
 import { renderRules } from '#proxy/backends/iptables/render.ts';
-import { lineChanges } from './proxy-line-changes.ts';
-import type { LiveChange, LiveDifference } from './proxy-live.ts';
-import type { FamilyScene } from './proxy-scene.ts';
+import { lineChanges } from './line-changes.ts';
+import type { LiveChange, LiveDifference } from './live-difference.ts';
+import type { FamilyScene } from './scene.ts';
 
 type TableName = 'filter' | 'nat';
 const TABLES: readonly TableName[] = ['filter', 'nat'];

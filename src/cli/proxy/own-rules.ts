@@ -1,6 +1,6 @@
 import type { ServicePort } from '#proxy/model/service-port.ts';
-import { loadBackend } from './proxy-backends.ts';
-import { FAMILIES, type Scene } from './proxy-scene.ts';
+import { loadBackend } from './backends.ts';
+import { FAMILIES, type Scene } from './scene.ts';
 
 const MAX_LINES = 60;
 

@@ -2,10 +2,10 @@ import { parseArgs } from 'node:util';
 import { CommandError, type Run, runCommand } from '#netfilter/run.ts';
 import { missingRights } from '#proxy/agent/tools.ts';
 import type { ProxyMode } from '#proxy/rule-backend.ts';
-import type { CliIo } from './io.ts';
-import { longFlags } from './long-flags.ts';
-import { loadBackend } from './proxy-backends.ts';
-import { ProxyFault } from './proxy-fault.ts';
+import type { CliIo } from '../io.ts';
+import { longFlags } from '../long-flags.ts';
+import { loadBackend } from './backends.ts';
+import { ProxyFault } from './fault.ts';
 
 const USAGE = `Usage: cluster-dns proxy cleanup
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ServicePort } from '#proxy/model/service-port.ts';
-import { serviceChanges } from './proxy-service-changes.ts';
+import { serviceChanges } from './service-changes.ts';
 
 const web: ServicePort = {
   key: 'shop/web:http/tcp',

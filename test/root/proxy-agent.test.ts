@@ -1,16 +1,16 @@
 /** The agent of the Service proxy as a process, in a network name space of its own. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Outcome, outcome, run } from '#test/command.ts';
-import { freePort, ServerProcess } from '#test/process.ts';
+import { freePort, PROGRAM, type ProcessOptions, ServerProcess } from '#test/process.ts';
 import { until } from '#test/until.ts';
 import { missing, needTestbed, titled } from './needs.ts';
 
 const NS = `cdpa-${process.pid}`;
 const NODE = 'node-1';
-const NEEDS = ['root', 'ip', 'nft', 'conntrack', 'curl', 'setpriv', 'iptables'];
+const NEEDS = ['root', 'ip', 'nft', 'conntrack', 'curl', 'setpriv', 'unshare', 'iptables'];
 const reason = await missing('proxy agent', NEEDS);
 const { reason: noTestbed, testbed } = await needTestbed('proxy agent with a real API server', NEEDS);
 
@@ -72,8 +72,12 @@ let agent: ServerProcess | null = null;
 const write = (here: readonly string[], elsewhere: readonly string[] = [], spec = ''): void =>
   writeFileSync(join(folder, 'all.yaml'), NODE_MANIFEST + serviceManifest(here, elsewhere, spec));
 
-const start = async (args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<ServerProcess> => {
-  agent = new ServerProcess([...FLAGS, '--manifests', folder, ...args], { netns: NS, env });
+const start = async (
+  args: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {},
+  options: ProcessOptions = {},
+): Promise<ServerProcess> => {
+  agent = new ServerProcess([...FLAGS, '--manifests', folder, ...args], { netns: NS, env, ...options });
   await agent.saw(/IPv4: .* rules are in place/);
   return agent;
 };
@@ -141,6 +145,38 @@ describe.skipIf(reason !== '')(titled('the agent', reason), () => {
     await inside('nft', 'flush', 'table', 'ip', 'kube-proxy');
     await until(async () => /hook prerouting[^}]*jump/.test(await rules()), 'jumps in the base chains');
     expect(process.stdout).toMatch(/WARNING\] proxy: IPv4: (somebody else changed|the rules are gone)/);
+  });
+
+  it('knows its own changes from others, also with process numbers of its own', async () => {
+    write(['10.244.0.2']);
+    const prefix = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc', '--'];
+    const process = await start([], {}, { prefix });
+    for (const address of ['10.244.0.3', '10.244.0.4', '10.244.0.5']) {
+      write([address]);
+      await rulesHave(address);
+    }
+    expect(process.stdout).not.toContain('somebody else');
+    // Nothing else looks at this map.
+    await inside('nft', 'flush', 'map', 'ip', 'kube-proxy', 'service-ips');
+    await process.saw(/somebody else changed the rules \(process \d+, nft: deletes elements of service-ips\)/);
+    await rulesHave('10.96.0.10 . udp . 53');
+    // `unshare` passes no signal on.
+    process.signal('SIGKILL');
+    await process.exited;
+  });
+
+  it('goes on without word of others where the kernel can not be heard', async () => {
+    // The package with the binaries is not found from there.
+    cpSync(dirname(PROGRAM), join(folder, 'dist'), { recursive: true });
+    writeFileSync(join(folder, 'package.json'), '{"type": "module"}');
+    write(['10.244.0.2']);
+    const process = await start([], {}, { program: join(folder, 'dist', 'cluster-dns.js') });
+    write(['10.244.0.3']);
+    await rulesHave('10.244.0.3');
+    await inside('nft', 'flush', 'table', 'ip', 'kube-proxy');
+    await process.saw(/IPv4: the rules are gone: all are written anew/);
+    const lines = process.lines.filter((line) => line.includes("IPv4: the kernel can't be heard (the package koffi"));
+    expect(lines).toHaveLength(1);
   });
 
   it('takes over after kill -9, with what changed meanwhile', async () => {

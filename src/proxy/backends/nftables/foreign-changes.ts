@@ -14,8 +14,8 @@ const LARGE_OCTETS = 128 * 1024;
  * Tells transactions of others in our table from our own: the socket that nft uses has the number of its process as its port, also where
  * this program has process numbers of its own (a container). Where that number is taken, the kernel still tells the process.
  *
- * A change of others within a large transaction of ours is not told. It was made before ours, which then mostly wrote over it, or in the
- * moment between the kernel's commit and the end of nft.
+ * A change of others within a large transaction of ours, until its nft has ended, is not told: what ours does not write over stays until
+ * a dry run finds it, or the next look at the whole table.
  */
 export class ForeignChanges {
   readonly #environment: WriterEnvironment;

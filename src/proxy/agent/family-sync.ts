@@ -34,7 +34,7 @@ export interface FamilySyncOptions {
   readonly localAddresses: () => readonly string[];
 }
 
-/** kube-proxy writes everything anew so often in iptables mode, where nothing else tells of rules that somebody took out; not in a large cluster. */
+/** So often all rules are looked at, as kube-proxy does it, for what nothing else tells of; in iptables mode, where that means writing them, not in a large cluster. */
 const FULL_SYNC_MS = 3_600_000;
 
 /** Keeps one family's rules as the cluster is: takes what is new from the model, gives it to the writer, and looks after what follows from it. */
@@ -177,8 +177,9 @@ export class FamilySync {
       this.#foreign.tell(`${family}: the rules are gone: all are written anew`, 'warning');
       this.#lastForeignMs = clock.now();
       this.#pending = null;
-    } else if (settings.mode === 'iptables' && clock.now() - this.#lastFullMs >= FULL_SYNC_MS && !isLargeCluster(ports))
-      this.#pending = null;
+    } else if (clock.now() - this.#lastFullMs >= FULL_SYNC_MS) {
+      if (settings.mode !== 'iptables' || !isLargeCluster(ports)) this.#pending = null;
+    }
   }
 
   #succeeded(report: SyncReport, ms: number, changed: ReadonlySet<string> | null, triggersMs: readonly number[]): void {

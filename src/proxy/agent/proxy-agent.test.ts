@@ -168,11 +168,25 @@ describe('rules that somebody else changed', () => {
     expect(scene.lines.filter((line) => line.includes('somebody else'))).toHaveLength(1);
   });
 
-  it('are written anew each hour in iptables mode, where the cluster is not large', async () => {
-    const scene = new AgentScene(['--proxy-mode=iptables']);
-    await scene.start(...DNS);
+  const LARGE = [
+    service('dns', '10.96.0.10', 'UDP'),
+    slice(
+      'dns',
+      Array.from({ length: 1001 }, (_, n) => `10.244.${n >> 8}.${n & 255}`),
+      'UDP',
+    ),
+  ];
+
+  it.each([
+    { mode: 'iptables', size: 'small', cluster: DNS, times: 2 },
+    { mode: 'iptables', size: 'large', cluster: LARGE, times: 1 },
+    { mode: 'nftables', size: 'small', cluster: DNS, times: 2 },
+    { mode: 'nftables', size: 'large', cluster: LARGE, times: 2 },
+  ])('are all looked at $times times in 61 minutes: $mode mode, $size cluster', async ({ mode, cluster, times }) => {
+    const scene = new AgentScene([`--proxy-mode=${mode}`]);
+    await scene.start(...cluster);
     for (let minutes = 0; minutes < 61; minutes += 0.5) await scene.pass(30_000);
-    expect(scene.writer.syncs.map(({ changed }) => changed)).toEqual([null, null]);
+    expect(scene.writer.syncs.map(({ changed }) => changed)).toEqual(Array(times).fill(null));
   });
 });
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { NODE, PacketLab, type Place, WORLD } from '#test/packet-lab/lab.ts';
+import { CONTROL, CONTROL_PORT, NODE, PacketLab, type Place, WORLD } from '#test/packet-lab/lab.ts';
 import type { Answer, Outcome, Protocol, Tally } from '#test/packet-lab/traffic/orders.ts';
 import { missing, titled } from './needs.ts';
 
@@ -50,9 +50,22 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
   beforeAll(async () => {
     lab = await PacketLab.open();
     await lab.add(PLACES);
-    await lab.setNodeAddresses(new Set(['192.168.0.2', '127.0.0.1', '2001:db8::1']));
-    await lab.addWorldAddresses(['172.30.0.1', '172.30.0.2', '172.30.0.3', '172.30.0.4', '172.30.0.5', 'fd00:172::1']);
-    await lab.setRoutes(routes(['client', 'pod', 'far-pod']));
+    await lab.setNode({
+      addresses: new Set(['192.168.0.2', '127.0.0.1', '2001:db8::1']),
+      routes: routes(['client', 'pod', 'far-pod']),
+    });
+    await lab.setWorld(
+      new Set([
+        '172.30.0.1',
+        '172.30.0.2',
+        '172.30.0.3',
+        '172.30.0.4',
+        '172.30.0.5',
+        'fd00:172::1',
+        CONTROL[4],
+        CONTROL[6],
+      ]),
+    );
     const listeners = (place: string, addresses: readonly string[]) =>
       addresses.flatMap((address) =>
         (['tcp', 'udp'] as const).map((protocol) => ({ namespace: lab.namespace(place), address, port: 80, protocol })),
@@ -61,6 +74,12 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
       ...listeners('pod', ['10.0.1.1', 'fd00:10::1']),
       ...listeners('far-pod', ['10.0.1.2', 'fd00:10::2']),
       ...listeners(NODE, ['192.168.0.2', '2001:db8::1']),
+      ...(['tcp', 'udp'] as const).map((protocol) => ({
+        namespace: lab.namespace(WORLD),
+        address: CONTROL[4],
+        port: CONTROL_PORT,
+        protocol,
+      })),
       ...listeners(WORLD, ['172.30.0.3', '172.30.0.4', '172.30.0.5', 'fd00:172::1']),
     ]);
     const { exitCode, stderr } = await lab.runOnNode('nft', ['-f', '-'], RULES);
@@ -68,9 +87,19 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
   });
   afterAll(() => lab?.close());
 
-  const attempt = async (place: string, from: string, to: string, protocol: Protocol, count = 1) => {
+  const DROPPED = '172.30.0.4';
+  const controlled = { control: { address: CONTROL[4], port: CONTROL_PORT } };
+  const attempt = async (
+    place: string,
+    from: string,
+    to: string,
+    protocol: Protocol,
+    count = 1,
+    isControlled = false,
+  ) => {
     const flow = { namespace: lab.namespace(place), from, to, port: 80, protocol };
-    const [tallies = []] = await lab.traffic.call('try', [{ flow, count, silenceMs: 300 }]);
+    const control = isControlled || to === DROPPED ? controlled : {};
+    const [tallies = []] = await lab.traffic.call('try', [{ flow, count, silenceMs: 10_000, ...control }]);
     return tallies.map(shown).sort();
   };
   const shown = ({ outcome }: Tally): string => (outcome.kind === 'answered' ? byWhom(outcome.by) : wording(outcome));
@@ -104,10 +133,17 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
         [NODE, '192.168.0.2'],
       ] as const) {
         expect(await attempt(place, from, '172.30.0.3', protocol)).toEqual(['refused']);
-        expect(await attempt(place, from, '172.30.0.4', protocol)).toEqual(['silent']);
+        expect(await attempt(place, from, DROPPED, protocol)).toEqual(['silent']);
         expect(await attempt(place, from, '172.30.0.5', protocol)).toEqual([`world 172.30.0.5 < ${from}`]);
         expect(await attempt(place, from, '192.168.0.2', protocol)).toEqual([`node 192.168.0.2 < ${from}`]);
       }
+    });
+    it('calls nothing silent that is answered, though flows sent later are waited for and no clock', async () => {
+      expect(await attempt('client', '203.0.113.2', '172.30.0.1', protocol, 500, true)).toEqual([
+        'far-pod 10.0.1.2 < 169.254.1.1',
+        'pod 10.0.1.1 < 169.254.1.1',
+      ]);
+      expect(await attempt('client', '203.0.113.2', '172.30.0.3', protocol, 100, true)).toEqual(['refused']);
     });
     it('does so over IPv6', async () => {
       expect(await attempt('client', '2600:5200::1', 'fd00:172::1', protocol)).toEqual([
@@ -125,9 +161,9 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
     const id = await lab.traffic.call('hold', { flow: { ...flow, protocol: 'tcp' }, count: 20 });
     const before = await lab.traffic.call('held', id, 5000);
     expect(before.map(({ brokenBy }) => brokenBy)).toEqual(Array(20).fill(''));
-    await lab.setRoutes(routes(['client', 'pod']));
+    await lab.setNode({ routes: routes(['client', 'pod']) });
     const after = await lab.traffic.call('held', id, 300);
-    await lab.setRoutes(routes(['client', 'pod', 'far-pod']));
+    await lab.setNode({ routes: routes(['client', 'pod', 'far-pod']) });
     for (const { by, brokenBy } of after)
       expect([by?.address, brokenBy]).toEqual([by?.address, by?.address === '10.0.1.2' ? 'no echo in 300 ms' : '']);
     await lab.traffic.call('release', id);

@@ -38,8 +38,10 @@ export const OPTIONS: RuleOptions = {
 export const openFixedCluster = async (): Promise<PacketLab> => {
   const lab = await PacketLab.open();
   await lab.add(PLACES);
-  await lab.setNodeAddresses(new Set(['192.168.0.2']));
-  await lab.setRoutes(new Map(PLACES.flatMap(({ name, addresses }) => addresses.map((each) => [each, name] as const))));
+  await lab.setNode({
+    addresses: new Set(['192.168.0.2']),
+    routes: new Map(PLACES.flatMap(({ name, addresses }) => addresses.map((each) => [each, name] as const))),
+  });
   const listeners = ENDPOINTS.flatMap(({ address, port }) =>
     (['tcp', 'udp'] as const).map((protocol) => ({ namespace: lab.namespace(address), address, port, protocol })),
   );

@@ -1,4 +1,5 @@
 import { type Run, runCommand } from '#netfilter/run.ts';
+import { inNamespace } from './in-namespace.ts';
 import { ipBatch, Namespaces } from './namespaces.ts';
 import { Traffic } from './traffic.ts';
 
@@ -23,8 +24,26 @@ export const WORLD = 'world';
  */
 export const LINK_ADDRESSES: Readonly<Record<4 | 6, string>> = { 4: '169.254.1.1', 6: 'fd99::1' };
 
+/** The world answers on these, which no rule is about. */
+export const CONTROL: Readonly<Record<4 | 6, string>> = { 4: '198.18.0.1', 6: 'fd98::1' };
+export const CONTROL_PORT = 7;
+
 /** Likewise those of the second node. */
 const SECOND_LINK_ADDRESSES: Readonly<Record<4 | 6, string>> = { 4: '169.254.1.2', 6: 'fd99::2' };
+
+/** What the node is to have, and nothing else; as it was where it is not said. */
+export interface NodeSetting {
+  /** On the loopback device, besides loopback's own. */
+  readonly addresses?: ReadonlySet<string>;
+  /** Address -> the place that packets for it go to. All others go to the world. */
+  readonly routes?: ReadonlyMap<string, string>;
+}
+
+/** What the node has in place of a command of the path: a program, and its first arguments. */
+export type Commands = Readonly<Record<string, readonly string[]>>;
+
+/** The second node's routes for what the node sends it. */
+const FROM_NODE = 100;
 
 /** A link from a router to a place. */
 interface Link {
@@ -64,22 +83,24 @@ export class PacketLab {
   readonly #namespaces: Namespaces;
   readonly #links = new Map<string, Link>();
   readonly #places = new Map<string, { readonly behind: Place['behind']; readonly addresses: Set<string> }>();
-  /** Address -> the place that the node sends it to. */
-  readonly #routes = new Map<string, string>();
-  readonly #nodeAddresses = new Set<string>();
-  readonly #worldAddresses = new Set<string>();
+  #routes: ReadonlyMap<string, string> = new Map();
+  #nodeAddresses: ReadonlySet<string> = new Set();
+  #worldAddresses: ReadonlySet<string> = new Set();
 
-  private constructor(namespaces: Namespaces, traffic: Traffic) {
+  readonly #commands: Commands;
+
+  private constructor(namespaces: Namespaces, traffic: Traffic, commands: Commands) {
     this.#namespaces = namespaces;
     this.traffic = traffic;
+    this.#commands = commands;
   }
 
-  static async open(): Promise<PacketLab> {
+  static async open(commands: Commands = {}): Promise<PacketLab> {
     const namespaces = new Namespaces();
     let traffic: Traffic | undefined;
     try {
       traffic = await Traffic.start();
-      const lab = new PacketLab(namespaces, traffic);
+      const lab = new PacketLab(namespaces, traffic, commands);
       await lab.#build();
       return lab;
     } catch (error) {
@@ -99,9 +120,12 @@ export class PacketLab {
     return namespace.slice(this.#namespaces.nameOf('').length);
   }
 
-  /** Runs commands on the node. */
+  /** Runs commands on the node: a process is in the namespace of the thread that starts it. */
   readonly runOnNode: Run = (command, args, input) =>
-    runCommand('ip', ['netns', 'exec', this.namespace(NODE), command, ...args], input);
+    inNamespace(`/run/netns/${this.namespace(NODE)}`, () => {
+      const [program = command, ...first] = this.#commands[command] ?? [];
+      return runCommand(program, [...first, ...args], input);
+    });
 
   /** Makes those of the places and addresses that are not there yet. */
   async add(places: readonly Place[]): Promise<void> {
@@ -123,12 +147,26 @@ export class PacketLab {
         router,
         [...fresh.values()].filter(({ behind }) => behind === router),
       );
-    await this.#each(lines, ([name, batch]) => ipBatch(batch, this.namespace(name)));
+    await this.#each(
+      [...lines].filter(([, batch]) => batch.length > 0),
+      ([name, batch]) => ipBatch(batch, this.namespace(name)),
+    );
+    // What comes from the node is for a place behind the second one, and all else for the node: these routes need not change.
+    const remote = places.filter(({ behind }) => behind === SECOND_NODE);
+    await ipBatch(
+      remote.flatMap(({ name, addresses }) =>
+        addresses.map((address) => `${this.#route(address, name)} table ${FROM_NODE}`),
+      ),
+      this.namespace(SECOND_NODE),
+    );
   }
 
-  /** Has these addresses on the node's loopback device, and no others besides loopback's own. */
-  async setNodeAddresses(wanted: ReadonlySet<string>): Promise<void> {
-    await this.#setLoopback(NODE, this.#nodeAddresses, wanted);
+  /** One process for all of it, and none where nothing changes: cases differ in little. */
+  async setNode({ addresses = this.#nodeAddresses, routes = this.#routes }: NodeSetting): Promise<void> {
+    const lines = [...loopbackLines(this.#nodeAddresses, addresses), ...this.#routeLines(routes)];
+    await ipBatch(lines, this.namespace(NODE));
+    this.#nodeAddresses = addresses;
+    this.#routes = routes;
   }
 
   /** Has one more address on the node for so long. */
@@ -138,27 +176,10 @@ export class PacketLab {
     await ipBatch([`address delete ${host(address)} dev lo`], this.namespace(NODE));
   }
 
-  /** The world answers on these, too. */
-  async addWorldAddresses(addresses: Iterable<string>): Promise<void> {
-    await this.#setLoopback(WORLD, this.#worldAddresses, new Set([...this.#worldAddresses, ...addresses]));
-  }
-
-  /** Has the routers send packets for each of these addresses to its place, and all others to the world. */
-  async setRoutes(wanted: ReadonlyMap<string, string>): Promise<void> {
-    const lines = { [NODE]: [] as string[], [SECOND_NODE]: [] as string[] };
-    for (const [address, name] of this.#routes) {
-      if (wanted.get(address) === name) continue;
-      if (this.#isRemote(name)) lines[SECOND_NODE].push(`route delete ${host(address)}`);
-      if (!wanted.has(address)) lines[NODE].push(`route delete ${host(address)}`);
-    }
-    for (const [address, name] of wanted) {
-      if (this.#routes.get(address) === name) continue;
-      lines[NODE].push(this.#route(address, this.#isRemote(name) ? SECOND_NODE : name));
-      if (this.#isRemote(name)) lines[SECOND_NODE].push(this.#route(address, name));
-    }
-    await Promise.all(([NODE, SECOND_NODE] as const).map((router) => ipBatch(lines[router], this.namespace(router))));
-    this.#routes.clear();
-    for (const [address, name] of wanted) this.#routes.set(address, name);
+  /** Has the world answer on these, and on no others. */
+  async setWorld(addresses: ReadonlySet<string>): Promise<void> {
+    await ipBatch(loopbackLines(this.#worldAddresses, addresses), this.namespace(WORLD));
+    this.#worldAddresses = addresses;
   }
 
   async close(): Promise<void> {
@@ -177,6 +198,8 @@ export class PacketLab {
       { name: WORLD, nodeInterface: 'to-world' },
     ]);
     await ipBatch([this.#route(DEFAULT[4], WORLD), this.#route(DEFAULT[6], WORLD)], this.namespace(NODE));
+    const rule = [`rule add iif eth0 table ${FROM_NODE}`];
+    for (const each of [4, 6] as const) await ipBatch(rule, this.namespace(SECOND_NODE), each);
   }
 
   /** Links places to their router: their default route leads there, over neighbours that nobody has to ask for. */
@@ -218,6 +241,17 @@ export class PacketLab {
     });
   }
 
+  #routeLines(wanted: ReadonlyMap<string, string>): readonly string[] {
+    return [
+      ...[...this.#routes.keys()]
+        .filter((address) => !wanted.has(address))
+        .map((address) => `route delete ${host(address)}`),
+      ...[...wanted]
+        .filter(([address, place]) => this.#routes.get(address) !== place)
+        .map(([address, place]) => this.#route(address, this.#isRemote(place) ? SECOND_NODE : place)),
+    ];
+  }
+
   #isRemote(place: string): boolean {
     return this.#places.get(place)?.behind === 'second-node';
   }
@@ -229,21 +263,6 @@ export class PacketLab {
     return `route replace ${target} via ${link.gateways[family(address)]} dev ${link.routerInterface} onlink`;
   }
 
-  async #setLoopback(place: string, present: Set<string>, wanted: ReadonlySet<string>): Promise<void> {
-    const lines: string[] = [];
-    for (const address of present) {
-      if (wanted.has(address)) continue;
-      lines.push(`address delete ${host(address)} dev lo`);
-      present.delete(address);
-    }
-    for (const address of wanted) {
-      if (present.has(address) || isLoopback(address)) continue;
-      lines.push(`address add ${host(address)} dev lo${nodad(address)}`);
-      present.add(address);
-    }
-    await ipBatch(lines, this.namespace(place));
-  }
-
   /** A few at a time: each is a process. */
   async #each<T>(items: Iterable<T>, act: (item: T) => Promise<void>): Promise<void> {
     const left = [...items];
@@ -253,6 +272,16 @@ export class PacketLab {
     await Promise.all(Array.from({ length: 4 }, lane));
   }
 }
+
+/** What brings the loopback device from some addresses to others. */
+const loopbackLines = (present: ReadonlySet<string>, wanted: ReadonlySet<string>): readonly string[] => [
+  ...[...present]
+    .filter((address) => !wanted.has(address) && !isLoopback(address))
+    .map((address) => `address delete ${host(address)} dev lo`),
+  ...[...wanted]
+    .filter((address) => !present.has(address) && !isLoopback(address))
+    .map((address) => `address add ${host(address)} dev lo${nodad(address)}`),
+];
 
 const nodad = (address: string): string => (family(address) === 6 ? ' nodad' : '');
 

@@ -5,11 +5,11 @@ import { run } from '#test/command.ts';
 const PREFIX = 'cluster-dns-lab';
 let labs = 0;
 
-/** Commands of `ip` as one batch, in a namespace or outside of any. */
-export const ipBatch = async (lines: readonly string[], namespace?: string): Promise<void> => {
+/** Commands of `ip` as one batch, in a namespace or outside of any; `family` where they don't say it. */
+export const ipBatch = async (lines: readonly string[], namespace?: string, family: 4 | 6 = 4): Promise<void> => {
   if (lines.length === 0) return;
   const inside = namespace === undefined ? [] : ['-n', namespace];
-  await run('ip', [...inside, '-batch', '-'], { stdin: `${lines.join('\n')}\n` });
+  await run('ip', [...inside, ...(family === 6 ? ['-6'] : []), '-batch', '-'], { stdin: `${lines.join('\n')}\n` });
 };
 
 /** Network namespaces of one lab: their names have the process's id, and they go with it. */

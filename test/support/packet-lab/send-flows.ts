@@ -1,14 +1,13 @@
 import { addressAndPort } from '#proxy/model/address.ts';
 import type { ExpectedFate, PacketCase, PacketFlow } from '#test/packet-table/packet-case.ts';
-import { LINK_ADDRESSES, NODE } from './lab.ts';
+import { CONTROL, CONTROL_PORT, LINK_ADDRESSES, NODE } from './lab.ts';
 import { isOwnVip, type Stage } from './stage.ts';
-import type { Answer, Flow, Outcome, Tally } from './traffic/orders.ts';
+import type { Answer, Flow, Outcome, Tally, TryOrder } from './traffic/orders.ts';
 
 /** New flows for each endpoint in one round; and rounds after which an endpoint without any has none: its chance to be missed is below 1e-12. */
 const TRIES_AN_ENDPOINT = 6;
 const MOST_ROUNDS = 5;
-/** What is to be dropped is waited for so long; what is to be answered, until it must be called lost. */
-const SILENCE_MS = 250;
+/** What is to be answered is waited for until it must be called lost. */
 const LOST_MS = 10_000;
 
 /** Sends the packets of a case's flows, all flows at once, and tells for each what was other than expected: '' where nothing was. */
@@ -33,7 +32,8 @@ const judgeAll = async (
     const orders = open.map((flow) => ({
       flow: sent(stage, scene, flow),
       count: flow.expected.kind === 'delivered' ? TRIES_AN_ENDPOINT * flow.expected.to.length : 1,
-      silenceMs: flow.expected.kind === 'dropped' ? SILENCE_MS : LOST_MS,
+      silenceMs: LOST_MS,
+      ...(flow.expected.kind === 'dropped' ? { control: controlOf(flow) } : {}),
     }));
     const rounds = await stage.lab.traffic.call('try', orders);
     open.forEach((flow, n) => void seen.get(flow)?.push(...(rounds[n] ?? [])));
@@ -44,6 +44,11 @@ const judgeAll = async (
     if (text !== '') wrong.set(flow, `${flow.name}: ${text}`);
   }
 };
+
+const controlOf = ({ packet }: PacketFlow): NonNullable<TryOrder['control']> => ({
+  address: CONTROL[packet.from.includes(':') ? 6 : 4],
+  port: CONTROL_PORT,
+});
 
 const sent = (stage: Stage, scene: PacketCase, { packet }: PacketFlow): Flow => {
   const place = isOwnVip(scene, packet) ? NODE : stage.placeOf(scene, packet.from);

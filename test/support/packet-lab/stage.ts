@@ -1,6 +1,6 @@
 import type { ServicePort } from '#proxy/model/service-port.ts';
 import type { PacketCase, PacketFlow } from '#test/packet-table/packet-case.ts';
-import { NODE, type PacketLab, type Place, WORLD } from './lab.ts';
+import { CONTROL, CONTROL_PORT, NODE, type PacketLab, type Place, WORLD } from './lab.ts';
 import type { Listener } from './traffic/orders.ts';
 
 /** The place that answers to an address in a case. */
@@ -12,6 +12,8 @@ interface Stand {
 /** Has a lab show the cluster of a packet case: who has which address, and behind which node. */
 export class Stage {
   readonly lab: PacketLab;
+  /** What the world has at all times: addresses that no case has anywhere else. */
+  #foreign: ReadonlySet<string> = new Set();
 
   constructor(lab: PacketLab) {
     this.lab = lab;
@@ -19,26 +21,46 @@ export class Stage {
 
   /** Makes at once what the cases need, because places are dear. */
   async prepare(cases: readonly PacketCase[]): Promise<void> {
-    await this.lab.add(cases.flatMap(standsOf).map(({ place }) => place));
+    const stands = cases.flatMap(standsOf);
+    await this.lab.add(stands.map(({ place }) => place));
+    const owned = new Set([
+      ...stands.map(({ address }) => address),
+      ...cases.flatMap(({ machine, flows }) => [...machine.localAddresses, ...flows.map(({ packet }) => packet.from)]),
+    ]);
+    const foreign = cases.flatMap(strangers).filter((address) => !owned.has(address));
+    this.#foreign = new Set([...Object.values(CONTROL), ...foreign]);
+    const controls = Object.values(CONTROL).flatMap((address) =>
+      (['tcp', 'udp'] as const).map((protocol) => ({
+        namespace: this.lab.namespace(WORLD),
+        address,
+        port: CONTROL_PORT,
+        protocol,
+      })),
+    );
+    await this.lab.setWorld(this.#foreign);
+    await this.lab.traffic.call('listen', controls);
   }
 
   /**
-   * Has the lab as the cases have it, one of each family, and a listener wherever one of their packets may come to: no packet is lost unless a rule
-   * does it.
+   * Has the lab as these cases, which it was prepared for, have it: one of each family, and a listener wherever one of their packets may come to.
+   * No packet is lost unless a rule does it, and no connection is known.
    */
   async show(...scenes: readonly PacketCase[]): Promise<void> {
     const stands = scenes.flatMap(standsOf);
-    await this.prepare(scenes);
-    await this.lab.setNodeAddresses(new Set(scenes.flatMap(({ machine }) => [...machine.localAddresses])));
-    await this.lab.addWorldAddresses(scenes.flatMap(strangers));
-    await this.lab.setRoutes(new Map(stands.map(({ address, place }) => [address, place.name])));
-    await this.lab.traffic.call('setKernel', this.lab.namespace(NODE), {
+    await this.lab.setWorld(new Set([...this.#foreign, ...scenes.flatMap(strangers)]));
+    await this.lab.setNode({
+      addresses: new Set(scenes.flatMap(({ machine }) => [...machine.localAddresses])),
+      routes: new Map(stands.map(({ address, place }) => [address, place.name])),
+    });
+    const node = this.lab.namespace(NODE);
+    await this.lab.traffic.call('setKernel', node, {
       'net/ipv4/conf/all/route_localnet': scenes.some(({ options }) => options.localhostNodePorts) ? '1' : '0',
     });
     await this.lab.traffic.call(
       'listen',
       scenes.flatMap((scene) => this.#listeners(scene, stands)),
     );
+    await this.lab.traffic.call('forgetConnections', node);
   }
 
   /** The place that sends a flow's packets, or would answer to an address. */

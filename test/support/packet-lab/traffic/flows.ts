@@ -17,14 +17,21 @@ export const outcomeOfError = (error: unknown): Outcome => {
   return code === 'ECONNREFUSED' ? REFUSED : { kind: 'failed', code };
 };
 
-/** Sends the first packet of a new flow and waits for the answer; then the flow is given up. */
-export const attempt = async (sockets: NamespaceSockets, flow: Flow, silenceMs: number): Promise<Attempt> => {
+/** Sends, at once, the first packet of a new flow and waits for the answer until it is called silent; then the flow is given up. */
+export const attempt = async (
+  sockets: NamespaceSockets,
+  flow: Flow,
+  silenceMs: number,
+  isSilent?: Promise<void>,
+): Promise<Attempt> => {
   const startedMs = nowMs();
-  const outcome = await (flow.protocol === 'tcp' ? tryTcp : tryUdp)(sockets, flow, silenceMs);
+  const outcome = await (flow.protocol === 'tcp' ? tryTcp : tryUdp)(sockets, flow, silenceMs, isSilent);
   return { startedMs, outcome };
 };
 
-const tryTcp = (sockets: NamespaceSockets, flow: Flow, silenceMs: number): Promise<Outcome> =>
+type Try = (sockets: NamespaceSockets, flow: Flow, silenceMs: number, isSilent?: Promise<void>) => Promise<Outcome>;
+
+const tryTcp: Try = (sockets, flow, silenceMs, isSilent) =>
   new Promise((resolve) => {
     let socket: Socket;
     try {
@@ -39,6 +46,7 @@ const tryTcp = (sockets: NamespaceSockets, flow: Flow, silenceMs: number): Promi
       socket.destroy();
       resolve(outcome);
     };
+    void isSilent?.then(() => end(SILENT));
     socket.setEncoding('utf8');
     socket.on('data', (part: string) => {
       text += part;
@@ -50,7 +58,7 @@ const tryTcp = (sockets: NamespaceSockets, flow: Flow, silenceMs: number): Promi
 
 export const QUESTION = Buffer.from('who?');
 
-const tryUdp = (sockets: NamespaceSockets, flow: Flow, silenceMs: number): Promise<Outcome> =>
+const tryUdp: Try = (sockets, flow, silenceMs, isSilent) =>
   new Promise((resolve) => {
     const socket = createSocket({ type: flow.from.includes(':') ? 'udp6' : 'udp4' });
     const timer = setTimeout(() => end(SILENT), silenceMs);
@@ -62,6 +70,7 @@ const tryUdp = (sockets: NamespaceSockets, flow: Flow, silenceMs: number): Promi
       socket.close();
       resolve(outcome);
     };
+    void isSilent?.then(() => end(SILENT));
     socket.on('message', (message) => end({ kind: 'answered', by: parseAnswer(message.toString()) }));
     socket.on('error', (error) => end(outcomeOfError(error)));
     try {

@@ -50,6 +50,11 @@ export interface TryOrder {
   readonly count: number;
   /** How long an answer may take before it counts as silence. */
   readonly silenceMs: number;
+  /**
+   * Answers to everything that the flow's source asks it. Once it has answered some flows that were sent after this one, silence it is: what is
+   * to be dropped need not wait for a clock.
+   */
+  readonly control?: { readonly address: string; readonly port: number };
 }
 
 /** The same outcomes together. */
@@ -99,6 +104,8 @@ export interface Calls {
   openDatagrams(flow: Flow): number;
   /** What becomes of one more datagram of the same flow. */
   ask(id: number, silenceMs: number): Promise<Outcome>;
+  /** Has the namespace forget all connections. */
+  forgetConnections(namespace: string): void;
   /** Writes kernel parameters of the namespace, by their path below /proc/sys. */
   setKernel(namespace: string, values: Readonly<Record<string, string>>): void;
   /** Lets go of the namespaces. */

@@ -6,7 +6,7 @@ import { FlowStream } from './flow-stream.ts';
 import { attempt } from './flows.ts';
 import { HeldFlows } from './held-flows.ts';
 import { Listeners } from './listeners.ts';
-import type { Calls, Order, Outcome, Reply, Tally, TryOrder } from './orders.ts';
+import type { Attempt, Calls, Order, Outcome, Reply, Tally, TryOrder } from './orders.ts';
 import { NamespaceSockets } from './system-calls.ts';
 
 /** Flows of one order on their way at once: no queue of a listener overflows. */
@@ -19,12 +19,19 @@ const streams = new Map<number, FlowStream>();
 const datagrams = new Map<number, DatagramFlow>();
 let lastId = 0;
 
-const tryAll = async ({ flow, count, silenceMs }: TryOrder): Promise<readonly Tally[]> => {
+/**
+ * Flows that have to be answered before another one, sent earlier, has not been. A packet that is not lost gets to its listener before the call
+ * that sends it is over, or soon after where the kernel puts it off; and all answers pass this one thread. So one would do on one CPU.
+ */
+const CONTROLS = 6;
+
+const tryAll = async (order: TryOrder): Promise<readonly Tally[]> => {
+  const { count } = order;
   const tallies = new Map<string, { readonly outcome: Outcome; count: number }>();
   let left = count;
   const lane = async (): Promise<void> => {
     while (left-- > 0) {
-      const { outcome } = await attempt(sockets, flow, silenceMs);
+      const { outcome } = await tryOne(order);
       const key = JSON.stringify(outcome);
       const tally = tallies.get(key) ?? { outcome, count: 0 };
       tally.count++;
@@ -33,6 +40,22 @@ const tryAll = async ({ flow, count, silenceMs }: TryOrder): Promise<readonly Ta
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, count) }, lane));
   return [...tallies.values()];
+};
+
+const tryOne = async ({ flow, silenceMs, control }: TryOrder): Promise<Attempt> => {
+  if (control === undefined) return attempt(sockets, flow, silenceMs);
+  let isSilent = (): void => undefined;
+  const given = new Promise<void>((resolve) => {
+    isSilent = resolve;
+  });
+  const tried = attempt(sockets, flow, silenceMs, given);
+  for (let n = 0; n < CONTROLS; n++) {
+    const { outcome } = await attempt(sockets, { ...flow, to: control.address, port: control.port }, silenceMs);
+    if (outcome.kind !== 'answered')
+      throw new Error(`${flow.from} asks ${control.address} over ${flow.protocol}: ${JSON.stringify(outcome)}`);
+  }
+  isSilent();
+  return tried;
 };
 
 const known = <T>(map: ReadonlyMap<number, T>, id: number): T => {
@@ -78,6 +101,7 @@ const calls: Calls = {
     return lastId;
   },
   ask: (id, silenceMs) => known(datagrams, id).ask(silenceMs),
+  forgetConnections: (namespace) => sockets.forgetConnections(namespace),
   setKernel: (namespace, values) => {
     sockets.enter(namespace);
     for (const [path, value] of Object.entries(values)) writeFileSync(`/proc/sys/${path}`, value);

@@ -3,10 +3,13 @@ import koffi from 'koffi';
 import {
   AF_INET,
   AF_INET6,
+  AF_NETLINK,
+  NETLINK_NETFILTER,
   SO_REUSEADDR,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
   SOCK_NONBLOCK,
+  SOCK_RAW,
   SOL_SOCKET,
 } from '#libc/constants.ts';
 import { checked, SystemCallError } from '#libc/errno.ts';
@@ -23,6 +26,11 @@ const EINPROGRESS = 115;
 const BACKLOG = 1024;
 
 const family = (address: string): 4 | 6 => (address.includes(':') ? 6 : 4);
+
+/** A netlink message that asks conntrack to delete, with no word of what: linux/netfilter/nfnetlink_conntrack.h. All fields in the machine's order. */
+const FORGET_CONNECTIONS = Uint8Array.of(20, 0, 0, 0, 2, 1, 5, 0, ...new Uint8Array(12));
+/** Where its answer has the error, an int32. */
+const ERROR_AT = 16;
 
 /**
  * Opens sockets in network namespaces from one thread: a socket stays in the namespace that its thread was in when it was made, so the
@@ -86,6 +94,21 @@ export class NamespaceSockets {
   /** Sends a datagram on a connected socket. */
   send(fd: number, octets: Uint8Array): void {
     checked(this.#libc, 'write', this.#libc.write(fd, octets, octets.length));
+  }
+
+  /** As `conntrack -F` does, without a process. */
+  forgetConnections(namespace: string): void {
+    this.enter(namespace);
+    const fd = checked(this.#libc, 'socket', this.#libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
+    try {
+      checked(this.#libc, 'write', this.#libc.write(fd, FORGET_CONNECTIONS, FORGET_CONNECTIONS.length));
+      const answer = new Uint8Array(64);
+      checked(this.#libc, 'read', this.#libc.read(fd, answer, answer.length));
+      const error = new DataView(answer.buffer).getInt32(ERROR_AT, true);
+      if (error !== 0) throw new SystemCallError('netlink', -error);
+    } finally {
+      this.#libc.close(fd);
+    }
   }
 
   /** Lets go of the namespaces; sockets that are open stay. */

@@ -41,10 +41,10 @@ export class Cluster {
     return cluster;
   }
 
-  /** Makes the Services up to this number that are not there yet. There is no way back. */
-  async growTo(services: number): Promise<void> {
-    if (services > this.#services)
-      await this.#load(['-from', `${this.#services}`, '-services', `${services - this.#services}`]);
+  /** Makes the Services up to this number that are not there yet, every tenth of them headless unless it is said. There is no way back. */
+  async growTo(services: number, headlessEvery: 10 | 0 = 10): Promise<void> {
+    const more = ['-services', `${services - this.#services}`, '-headless', `${headlessEvery}`];
+    if (services > this.#services) await this.#load(['-from', `${this.#services}`, ...more]);
     this.#services = Math.max(this.#services, services);
   }
 

@@ -5,7 +5,7 @@ import type { Endpoint, ServicePort } from '../../model/service-port.ts';
 import type { RuleOptions } from '../../rule-options.ts';
 import { type Changes, elementUse, type Uses } from './diff.ts';
 import { frameElements, frameOf, type Layout, numberChain, slotMap } from './frame.ts';
-import { hasSlots, planBlock } from './plan.ts';
+import { hasSlots, ownElements, planBlock } from './plan.ts';
 import { withSlots } from './slots.ts';
 
 /** What the table has now, and what it lacks. */
@@ -37,7 +37,7 @@ export const adopt = (
     const placed = hasSlots(port, layout) ? withSlots(readSlots(port, listing), port) : port;
     planned.set(port.key, placed);
     const block = planBlock(placed, options, layout);
-    for (const element of block.elements) table.wantElement(element);
+    for (const element of ownElements(block)) table.wantElement(element);
     for (const element of block.sharedElements) {
       if (countUse(uses, elementUse(element))) table.wantElement(element);
     }

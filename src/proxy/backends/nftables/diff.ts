@@ -3,7 +3,7 @@ import { chainText } from '#netfilter/nft/text.ts';
 import type { RuleOptions } from '../../rule-options.ts';
 import { numberChain } from './frame.ts';
 import { tableOf } from './names.ts';
-import type { Block } from './plan.ts';
+import { type Block, type SlotList, slotElement } from './plan.ts';
 
 /** What has to be done to the table. */
 export interface Changes {
@@ -30,6 +30,9 @@ export class Difference {
   readonly #sharedElements = new Map<string, Element>();
   readonly #removed = new Map<string, Map<string, Element>>();
   readonly #added = new Map<string, Map<string, Element>>();
+  readonly #removedSlots: Element[] = [];
+  readonly #addedSlots: Element[] = [];
+  readonly #slotsBefore = new Map<string, SlotList>();
   readonly #chainsBefore = new Map<string, Chain>();
   readonly #chainsAfter = new Map<string, Chain>();
   readonly #setsBefore = new Map<string, NamedSet>();
@@ -42,6 +45,7 @@ export class Difference {
 
   remove(block: Block): void {
     for (const element of block.elements) inSet(this.#removed, element.set).set(element.key, element);
+    for (const list of block.slots) this.#slotsBefore.set(slotUse(list), list);
     for (const chain of block.chains) this.#chainsBefore.set(chain.name, chain);
     for (const set of block.sets) this.#setsBefore.set(set.name, set);
     this.#countShared(block, -1);
@@ -54,12 +58,17 @@ export class Difference {
       if (removed?.get(element.key)?.value === element.value) removed.delete(element.key);
       else inSet(this.#added, element.set).set(element.key, element);
     }
+    for (const list of block.slots) {
+      this.#compareSlots(this.#slotsBefore.get(slotUse(list)), list);
+      this.#slotsBefore.delete(slotUse(list));
+    }
     for (const chain of block.chains) this.#chainsAfter.set(chain.name, chain);
     for (const set of block.sets) this.#setsAfter.set(set.name, set);
     this.#countShared(block, 1);
   }
 
   finish(): Changes {
+    for (const list of this.#slotsBefore.values()) this.#compareSlots(list, undefined);
     const { added, removed, chains, staleChains } = this.#shared();
     const { family } = tableOf(this.#options.family);
     const isSameChain = (chain: Chain): boolean => {
@@ -81,8 +90,8 @@ export class Difference {
       staleChains: [...[...this.#chainsBefore.keys()].filter((name) => !this.#chainsAfter.has(name)), ...staleChains],
       sets,
       staleSets: [...this.#setsBefore.keys()].filter((name) => remade.has(name) || !this.#setsAfter.has(name)),
-      removed: [...flat(this.#removed), ...removed],
-      added: [...flat(this.#added), ...added],
+      removed: [...flat(this.#removed), ...this.#removedSlots, ...removed],
+      added: [...flat(this.#added), ...this.#addedSlots, ...added],
     };
   }
 
@@ -92,6 +101,17 @@ export class Difference {
       const count = (this.#uses.get(use) ?? 0) + change;
       if (count > 0) this.#uses.set(use, count);
       else this.#uses.delete(use);
+    }
+  }
+
+  #compareSlots(before: SlotList | undefined, after: SlotList | undefined): void {
+    const count = Math.max(before?.endpoints.length ?? 0, after?.endpoints.length ?? 0);
+    for (let slot = 0; slot < count; slot++) {
+      const old = before?.endpoints[slot];
+      const now = after?.endpoints[slot];
+      if (old !== undefined && old.address === now?.address && old.port === now.port) continue;
+      if (before !== undefined && old !== undefined) this.#removedSlots.push(slotElement(before, slot));
+      if (after !== undefined && now !== undefined) this.#addedSlots.push(slotElement(after, slot));
     }
   }
 
@@ -124,6 +144,8 @@ export class Difference {
     return shared;
   }
 }
+
+const slotUse = ({ set, entry }: SlotList): string => `${set} ${entry}`;
 
 const inSet = <T>(sets: Map<string, Map<string, T>>, name: string): Map<string, T> => {
   const known = sets.get(name);

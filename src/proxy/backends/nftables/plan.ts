@@ -10,12 +10,37 @@ import { allowedSources } from './source-ranges.ts';
 export interface Block {
   /** No other block has these. */
   readonly elements: readonly Element[];
+  /** Nor these, one list for each entry and map. */
+  readonly slots: readonly SlotList[];
   /** Others may have these, too. */
   readonly sharedElements: readonly Element[];
   /** Chains for a number of endpoints that it leads to, by name. */
   readonly numberChains: readonly string[];
   readonly chains: readonly Chain[];
   readonly sets: readonly NamedSet[];
+}
+
+/**
+ * Endpoints in the slots of one entry: an element each. They are kept as a list because that is compared without making elements, of which a
+ * Service may have ten thousand.
+ */
+export interface SlotList {
+  readonly set: string;
+  /** The key of an element before the number. */
+  readonly entry: string;
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** The element of one slot. */
+export const slotElement = ({ set, entry, endpoints }: SlotList, slot: number): Element => {
+  const { address, port } = endpoints[slot] as Endpoint;
+  return { set, key: `${entry} . ${slot}`, value: `${address} . ${port}` };
+};
+
+/** All elements that no other block has. */
+export function* ownElements({ elements, slots }: Block): Iterable<Element> {
+  yield* elements;
+  for (const list of slots) for (let slot = 0; slot < list.endpoints.length; slot++) yield slotElement(list, slot);
 }
 
 /** A ServicePort without its own chains has its endpoints in slots: their order in the lists. */
@@ -102,6 +127,7 @@ class BlockBuilder {
   readonly #layout: Layout;
   readonly #hasOwnChains: boolean;
   readonly #elements: Element[] = [];
+  readonly #slots: SlotList[] = [];
   readonly #sharedElements: Element[] = [];
   readonly #numberChains = new Set<string>();
   readonly #chains: Chain[] = [];
@@ -123,6 +149,7 @@ class BlockBuilder {
   finish(): Block {
     return {
       elements: this.#elements,
+      slots: this.#slots,
       sharedElements: this.#sharedElements,
       numberChains: [...this.#numberChains],
       chains: this.#chains,
@@ -218,11 +245,7 @@ class BlockBuilder {
     const direct = form === maps.masqueraded ? maps.direct : form;
     this.#numberChains.add(`${direct}-${number}`);
     this.#numberChains.add(`${direct}-1`);
-    const set = slotMap(slots, this.#port.protocol);
-    for (let slot = 0; slot < number; slot++) {
-      const { address, port } = endpoints[slot] as Endpoint;
-      this.#add(set, `${entry.slots} . ${slot}`, `${address} . ${port}`);
-    }
+    this.#slots.push({ set: slotMap(slots, this.#port.protocol), entry: entry.slots, endpoints });
   }
 
   #addVerdict(map: string, key: string, chain: string): void {

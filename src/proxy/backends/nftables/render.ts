@@ -4,7 +4,7 @@ import type { ServicePort } from '../../model/service-port.ts';
 import type { RuleOptions } from '../../rule-options.ts';
 import { ElementCommands, replaceTable, type Transaction } from './commands.ts';
 import { frameElements, frameOf, type Layout, numberChain } from './frame.ts';
-import { type Block, planBlock } from './plan.ts';
+import { type Block, ownElements, planBlock } from './plan.ts';
 
 export interface RenderStyle {
   /** Elements say in a comment whose they are. */
@@ -33,7 +33,7 @@ export const renderTable = (
     const note = style.isNamed ? port.label : '';
     const block = planBlock(port, options, layout);
     style.onBlock?.(block);
-    for (const element of block.elements) elements.add(element, note);
+    for (const element of ownElements(block)) elements.add(element, note);
     for (const element of block.sharedElements) {
       const id = `${element.set} ${element.key}`;
       if (shared.has(id)) continue;

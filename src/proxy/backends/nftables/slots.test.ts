@@ -40,6 +40,13 @@ describe('withSlots', () => {
     );
   });
 
+  it('tells endpoints of one address by their ports', () => {
+    const at = (...ports: readonly number[]): readonly Endpoint[] =>
+      ports.map((number) => ({ address: 'a', port: number, isLocal: false }));
+    const { clusterEndpoints } = withSlots(port(at(1, 2, 3)), port(at(2, 3)));
+    expect(clusterEndpoints.map((endpoint) => endpoint.port)).toEqual([3, 2]);
+  });
+
   it('gives the same object where the order is that of the list', () => {
     const after = port(endpoints('abc'));
     expect(withSlots(port(endpoints('ab')), after)).toBe(after);

@@ -14,6 +14,7 @@ export const withSlots = (before: ServicePort | undefined, after: ServicePort): 
 
 const placed = (before: readonly Endpoint[], after: readonly Endpoint[]): readonly Endpoint[] => {
   if (before.length === 0 || after.length === 0) return after;
+  const nameOf = namesBy(after[0]?.port);
   const byName = new Map(after.map((endpoint) => [nameOf(endpoint), endpoint]));
   const slots: (Endpoint | undefined)[] = before.map((endpoint) => take(byName, nameOf(endpoint)));
   const coming = [...byName.values()];
@@ -37,4 +38,8 @@ const lastOf = (slots: (Endpoint | undefined)[], slot: number): Endpoint | undef
   return undefined;
 };
 
-const nameOf = ({ address, port }: Endpoint): string => `${address} ${port}`;
+/** Nearly all endpoints of a Service have one port: those are named by the address, which is a text that is there already. */
+const namesBy =
+  (usualPort: number | undefined) =>
+  ({ address, port }: Endpoint): string =>
+    port === usualPort ? address : `${address} ${port}`;

@@ -4,7 +4,7 @@ import type { Machine, Packet, Trace } from '#netfilter/packet.ts';
 import type { ServicePort } from '../../model/service-port.ts';
 import type { RuleOptions } from '../../rule-options.ts';
 import { frameElements, frameOf, type Layout, numberChain } from './frame.ts';
-import { planBlock } from './plan.ts';
+import { ownElements, planBlock } from './plan.ts';
 
 /** Walks a packet through the planned table. */
 export const traceTable = (
@@ -21,7 +21,7 @@ export const traceTable = (
   frameElements(options).forEach(put);
   for (const port of ports) {
     const block = planBlock(port, options, layout);
-    block.elements.forEach(put);
+    for (const element of ownElements(block)) put(element);
     block.sharedElements.forEach(put);
     for (const name of block.numberChains) chains.set(name, numberChain(name, options));
     for (const chain of block.chains) chains.set(chain.name, chain);

@@ -1,5 +1,5 @@
 import { intern, internList } from './intern.ts';
-import { asList, asObject, asPort, asText } from './json.ts';
+import { asList, asObject, asPort, asText, asTexts } from './json.ts';
 import { projectMeta } from './meta.ts';
 
 export interface EndpointPort {
@@ -81,7 +81,7 @@ const projectEndpoint = (raw: unknown): Endpoint => {
   const { ready, serving, terminating } = asObject(conditions);
   const { forZones, forNodes } = asObject(hints);
   return {
-    addresses: asList(addresses).filter((address): address is string => typeof address === 'string'),
+    addresses: asTexts(addresses),
     // Not said counts as ready, says the API's documentation.
     isReady: ready !== false,
     isServing: serving !== false,

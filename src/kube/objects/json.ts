@@ -11,6 +11,15 @@ export const asObject = (value: unknown): RawObject =>
 /** The value as a list; an empty one where it is something else. */
 export const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : NO_LIST);
 
+/**
+ * The texts of a list that pass; none where it is something else. `filter` leaves room for 17 where most lists have one, and there are tens of
+ * thousands of them: `slice` takes no more than is needed.
+ */
+export const asTexts = (value: unknown, passes: (text: string) => boolean = () => true): readonly string[] =>
+  asList(value)
+    .filter((item): item is string => typeof item === 'string' && passes(item))
+    .slice();
+
 /** The value as text; '' where it is something else. */
 export const asText = (value: unknown): string => (typeof value === 'string' ? value : '');
 

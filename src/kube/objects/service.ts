@@ -1,5 +1,5 @@
 import { intern, internList } from './intern.ts';
-import { asList, asObject, asPort, asText, type RawObject } from './json.ts';
+import { asList, asObject, asPort, asText, asTexts, type RawObject } from './json.ts';
 import { projectMeta } from './meta.ts';
 
 export interface ServicePort {
@@ -95,11 +95,10 @@ const serviceType = (raw: unknown): Service['type'] =>
   raw === 'NodePort' || raw === 'LoadBalancer' || raw === 'ExternalName' ? raw : 'ClusterIP';
 
 const clusterIPs = (spec: RawObject): readonly string[] => {
-  const all = asList(spec.clusterIPs).filter((ip): ip is string => typeof ip === 'string' && ip !== '');
+  const all = texts(spec.clusterIPs);
   const one = asText(spec.clusterIP);
-  if (all.length === 0 && one !== '') all.push(one);
-  if (all.length === 0) return NO_TEXTS;
-  return all[0] === 'None' ? HEADLESS : all;
+  const used = all.length === 0 && one !== '' ? [one] : all;
+  return used[0] === 'None' ? HEADLESS : used;
 };
 
 /** Most Services have one of a few lists of ports, so they share them. */
@@ -123,7 +122,7 @@ const servicePorts = (raw: unknown): readonly ServicePort[] => {
 };
 
 const texts = (raw: unknown): readonly string[] => {
-  const kept = asList(raw).filter((text): text is string => typeof text === 'string' && text !== '');
+  const kept = asTexts(raw, (text) => text !== '');
   return kept.length === 0 ? NO_TEXTS : kept;
 };
 

@@ -86,7 +86,8 @@ const inside = (namespace: string, program: string, argument: string, flags: rea
   });
 
 const ms = (value: number): string => (value < 100 ? value.toFixed(1) : value.toFixed(0));
-const cost = ({ median, worst }: ChangeCost): string => `${ms(median)} (${ms(worst)})`;
+const cost = ({ kernel, median, worst }: ChangeCost): string =>
+  `${kernel === undefined ? '' : `${ms(kernel)}, `}${ms(median)} (${ms(worst)})`;
 
 /** A row of the table; latencies also beside those of the layout's first size. */
 const printed = (
@@ -123,7 +124,7 @@ console.log(
   `${machine()}, ${version('nft', '--version')}, ${version('iptables-legacy', '--version')}, ${version('iptables-nft', '--version')}`,
 );
 console.log(
-  'Times of changes: median (worst). Latency: a new TCP connection from a client behind the node, beside the first row.',
+  'Times of changes: of nftables until the kernel has it, median; until the tool has ended, median (worst). Latency: a new TCP connection from a client behind the node, beside the first row.',
 );
 for (const name of values.layouts.split(',')) {
   const chosen = LAYOUTS[name];

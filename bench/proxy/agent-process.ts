@@ -17,8 +17,10 @@ export class AgentProcess {
   #told: (() => void) | null = null;
   #taken = 0;
 
-  constructor(program: string, args: readonly string[], env: NodeJS.ProcessEnv) {
-    this.#child = spawn(process.execPath, [program, 'proxy', 'run', '-v4', ...args], {
+  /** `command`: Node.js and the program. */
+  constructor(command: readonly string[], args: readonly string[], env: NodeJS.ProcessEnv) {
+    const [node = '', ...program] = command;
+    this.#child = spawn(node, [...program, 'proxy', 'run', '-v4', ...args], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -32,8 +34,9 @@ export class AgentProcess {
   }
 
   /** Takes all rules away. */
-  static cleanUp(program: string, env: NodeJS.ProcessEnv): void {
-    spawnSync(process.execPath, [program, 'proxy', 'cleanup'], { env: { ...process.env, ...env } });
+  static cleanUp(command: readonly string[], env: NodeJS.ProcessEnv): void {
+    const [node = '', ...program] = command;
+    spawnSync(node, [...program, 'proxy', 'cleanup'], { env: { ...process.env, ...env } });
   }
 
   readonly #abandoned = (): void => void this.#child.kill('SIGKILL');

@@ -6,7 +6,8 @@ import type { ObservedApi, ObservedChange } from './observed-api.ts';
 import { type Memory, memory, toolCpuMs, untilToolsRest } from './process-costs.ts';
 
 export interface AgentRowOptions {
-  readonly program: string;
+  /** Node.js and the program. */
+  readonly command: readonly string[];
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly metricsPort: number;
@@ -75,11 +76,11 @@ export class AgentRow {
   }
 
   async measure(changes: number): Promise<AgentCosts> {
-    const { program, args, env, metricsPort, api } = this.#options;
+    const { command, args, env, metricsPort, api } = this.#options;
     await api.put(SLICES, slice(2));
     await api.put(SERVICES, service);
     const flags = [...FLAGS, `--metrics-bind-address=127.0.0.1:${metricsPort}`, ...args];
-    const agent = new AgentProcess(program, flags, env);
+    const agent = new AgentProcess(command, flags, env);
     try {
       const startMs = (await agent.nextSync()) - agent.startedAt;
       const costs = { ownCpuMs: cpuSeconds(agent.pid) * 1000, toolCpuMs: toolCpuMs(agent.pid) };
@@ -92,7 +93,7 @@ export class AgentRow {
       return result;
     } finally {
       await agent.stop();
-      AgentProcess.cleanUp(program, env);
+      AgentProcess.cleanUp(command, env);
     }
   }
 

@@ -8,6 +8,7 @@ import type { RuleWriter } from '#proxy/rule-backend.ts';
 import type { RuleOptions } from '#proxy/rule-options.ts';
 import { median } from '../support/statistics.ts';
 import { BenchCluster, clusterIP, POD_RANGE, SERVICE_RANGE } from './cluster.ts';
+import { Commits } from './commits.ts';
 import { appendRule, openWriter } from './layouts.ts';
 import { memory, ownCpuMs, toolCpuMs, untilToolsRest } from './process-costs.ts';
 import type { ChangeCost, Latency, RowJob, RowResult } from './row.ts';
@@ -54,11 +55,12 @@ const changes = async (
   const times: number[] = [];
   let ownMs = 0;
   let toolMs = 0;
-  const sync = async (objects: readonly Change[]): Promise<void> => {
+  const kernel: number[] = [];
+  const sync = (objects: readonly Change[]): Promise<unknown> => {
     for (const object of objects) model.apply(object);
     const { ports, changed } = model.take('IPv4');
     if (changed.size === 0) throw new Error('nothing changed');
-    await writer.sync(ports, options, changed);
+    return writer.sync(ports, options, changed);
   };
   for (let i = 0; i < job.changes; i++) {
     const own = ownCpuMs();
@@ -70,7 +72,17 @@ const changes = async (
     toolMs += toolCpuMs() - tools;
     await sync(undo(i));
   }
+  // By itself, as listening takes CPU time.
+  for (let i = 0; i < job.changes && commits !== null; i++) {
+    const began = performance.now();
+    const synced = sync(change(i));
+    kernel.push((await commits.next()) - began);
+    await synced;
+    await sync(undo(i));
+    commits.forget();
+  }
   return {
+    ...(commits === null ? {} : { kernel: median(kernel) }),
     median: median(times),
     worst: Math.max(...times),
     ownCpuMs: ownMs / times.length,
@@ -100,9 +112,11 @@ const latency = (): Latency => {
 };
 
 const writer = await openWriter(job.layout, runCommand);
+const commits = job.layout.startsWith('nftables') ? await Commits.open() : null;
 writer.watchForeign?.((what) => console.error(`foreign change: ${what}`));
 const fullSync = await full(writer);
 await untilToolsRest();
+commits?.resume();
 /** Spread over all. */
 const service = (i: number): number => Math.floor(((i + 0.5) * job.services) / job.changes);
 const endpointRemoved = await changes(
@@ -125,5 +139,6 @@ const result: RowResult = {
   latency: times,
   ...(appendMs === null ? {} : { appendMs }),
 };
+commits?.close();
 await writer.close();
 console.log(JSON.stringify(result));

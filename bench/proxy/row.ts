@@ -17,8 +17,10 @@ export interface RowJob {
 /** What puts Services into the kernel. */
 export type Layout = 'nftables, maps' | 'nftables, a chain per Service' | 'iptables-legacy' | 'iptables-nft';
 
-/** Times of one kind of change, ms, from the model to the kernel's acknowledgement. */
+/** Times of one kind of change, ms, from the model to the end of the tool. */
 export interface ChangeCost {
+  /** Until the kernel has it, median; only of nftables. */
+  readonly kernel?: number;
   readonly median: number;
   readonly worst: number;
   /** CPU time of a change, mean. */

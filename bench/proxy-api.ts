@@ -1,7 +1,7 @@
 // The Service proxy from end to end at a real API server: from its start to the rules, and from a change in the API server to the kernel's
 // acknowledgement; CPU time and memory of the agent.
 //
-//   node bench/run.mjs proxy-api --testbed DIR [--sizes 100,1000,20000] [--legacy 20000] [--changes 30]
+//   node bench/run.mjs proxy-api --testbed DIR [--sizes 100,1000,20000] [--legacy 20000] [--changes 30] [--node=--FLAG]
 //
 // Needs root, nft, iptables-legacy, unshare, taskset. All of it runs in a network namespace of its own.
 import { spawnSync } from 'node:child_process';
@@ -25,6 +25,7 @@ const { values } = parseArgs({
     /** Sizes that iptables-legacy is measured at, too. */
     legacy: { type: 'string', default: '20000' },
     changes: { type: 'string', default: '30' },
+    node: { type: 'string', multiple: true, default: [] as string[] },
     /** Of ours: already in the namespace. */
     inside: { type: 'boolean', default: false },
   },
@@ -92,6 +93,7 @@ const measureAll = async (folder: string): Promise<void> => {
     nftables: { sizes: numbers(values.sizes), env: {} },
     iptables: { sizes: numbers(values.legacy), env: { PATH: legacyPath(folder) } },
   };
+  const command = [process.execPath, ...values.node, resolve(values.program)];
   const api = new ObservedApi(cluster.http);
   try {
     const starts: object[] = [];
@@ -102,7 +104,7 @@ const measureAll = async (folder: string): Promise<void> => {
       for (const [mode, { sizes, env }] of Object.entries(modes)) {
         if (!sizes.includes(services)) continue;
         const args = [`--kubeconfig=${cluster.kubeconfig}`, `--proxy-mode=${mode}`];
-        const row = new AgentRow({ program: resolve(values.program), args, env, metricsPort: port + 4, api });
+        const row = new AgentRow({ command, args, env, metricsPort: port + 4, api });
         const costs = await row.measure(Number(values.changes));
         first ??= costs;
         const [start, change] = printed(`${mode === 'iptables' ? 'iptables-legacy' : mode}, ${services}`, costs, first);

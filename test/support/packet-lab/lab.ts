@@ -149,7 +149,10 @@ export class PacketLab {
       );
     await this.#each(
       [...lines].filter(([, batch]) => batch.length > 0),
-      ([name, batch]) => ipBatch(batch, this.namespace(name)),
+      async ([name, batch]) => {
+        await ipBatch(batch, this.namespace(name));
+        await this.#settled(name, this.#places.get(name)?.addresses);
+      },
     );
     // What comes from the node is for a place behind the second one, and all else for the node: these routes need not change.
     const remote = places.filter(({ behind }) => behind === SECOND_NODE);
@@ -165,6 +168,7 @@ export class PacketLab {
   async setNode({ addresses = this.#nodeAddresses, routes = this.#routes }: NodeSetting): Promise<void> {
     const lines = [...loopbackLines(this.#nodeAddresses, addresses), ...this.#routeLines(routes)];
     await ipBatch(lines, this.namespace(NODE));
+    if (addresses !== this.#nodeAddresses) await this.#settled(NODE, addresses);
     this.#nodeAddresses = addresses;
     this.#routes = routes;
   }
@@ -172,6 +176,7 @@ export class PacketLab {
   /** Has one more address on the node for so long. */
   async withNodeAddress(address: string, act: () => Promise<void>): Promise<void> {
     await ipBatch([`address add ${host(address)} dev lo${nodad(address)}`], this.namespace(NODE));
+    await this.#settled(NODE, [address]);
     await act();
     await ipBatch([`address delete ${host(address)} dev lo`], this.namespace(NODE));
   }
@@ -179,6 +184,7 @@ export class PacketLab {
   /** Has the world answer on these, and on no others. */
   async setWorld(addresses: ReadonlySet<string>): Promise<void> {
     await ipBatch(loopbackLines(this.#worldAddresses, addresses), this.namespace(WORLD));
+    await this.#settled(WORLD, addresses);
     this.#worldAddresses = addresses;
   }
 
@@ -261,6 +267,11 @@ export class PacketLab {
     if (link === undefined) throw new Error(`the lab has no ${place}`);
     const target = address.includes('/') ? address : host(address);
     return `route replace ${target} via ${link.gateways[family(address)]} dev ${link.routerInterface} onlink`;
+  }
+
+  async #settled(place: string, addresses: Iterable<string> = []): Promise<void> {
+    const slow = [...addresses].filter((address) => family(address) === 6);
+    if (slow.length > 0) await this.traffic.call('haveLocal', this.namespace(place), slow);
   }
 
   /** A few at a time: each is a process. */

@@ -1,4 +1,4 @@
-import { runOrThrow } from '#netfilter/run.ts';
+import { type Run, runOrThrow } from '#netfilter/run.ts';
 import type { ServicePorts } from '#proxy/model/service-port.ts';
 import type { RuleWriter, SyncReport } from '#proxy/rule-backend.ts';
 import type { IpFamily } from '#proxy/rule-options.ts';
@@ -16,6 +16,9 @@ export class ModeLab {
   readonly #stage: Stage;
   /** Kept, as the agent keeps them: what a first sync does besides is not what packets see. */
   readonly #writers = new Map<IpFamily, RuleWriter>();
+
+  /** What writers gave to nft, line by line. */
+  readonly #commands: string[] = [];
 
   private constructor(mode: LabMode, lab: PacketLab) {
     this.mode = mode;
@@ -43,10 +46,17 @@ export class ModeLab {
   /** Has the family's writer write it, over what is there; a case that is a change of another one as that change. */
   async write(scene: PacketCase): Promise<SyncReport> {
     const { family } = scene.options;
-    const writer = this.#writers.get(family) ?? (await openWriter(this.lab, this.mode, family));
+    const writer = this.#writers.get(family) ?? (await openWriter(this.lab, this.mode, family, this.#run));
     this.#writers.set(family, writer);
     if (scene.previous !== null) await writer.sync(scene.previous.ports, scene.previous.options, null);
     return writer.sync(scene.ports, scene.options, changedKeys(scene));
+  }
+
+  /** What a writer would do with what is there if nothing were known of it, as after a restart. */
+  async adopt({ ports, options }: PacketCase): Promise<readonly string[]> {
+    this.#commands.length = 0;
+    await this.#writers.get(options.family)?.sync(ports, options, null);
+    return [...this.#commands];
   }
 
   /** Sends all flows of cases of different families, and tells what was other than expected. */
@@ -72,6 +82,12 @@ export class ModeLab {
     for (const writer of this.#writers.values()) await writer.close();
     await this.lab.close();
   }
+
+  readonly #run: Run = (command, args, input = '') => {
+    const text = typeof input === 'string' ? input : [...input].join('');
+    if (args[0] === '-f') this.#commands.push(...text.split('\n').filter((line) => line !== ''));
+    return this.lab.runOnNode(command, args, text);
+  };
 
   /** What a rule accepts comes in where another one, behind it, would drop it. */
   async #refuseOthers(scene: PacketCase): Promise<() => Promise<void>> {

@@ -1,4 +1,4 @@
-import { runOrThrow } from '#netfilter/run.ts';
+import { type Run, runOrThrow } from '#netfilter/run.ts';
 import { iptablesBackend } from '#proxy/backends/iptables/index.ts';
 import { nftables, nftablesPerService } from '#proxy/backends/nftables/index.ts';
 import type { RuleBackend, RuleWriter } from '#proxy/rule-backend.ts';
@@ -37,13 +37,18 @@ export const loadText = async (lab: PacketLab, mode: LabMode, family: IpFamily, 
 };
 
 /** A writer for the node, as the agent has one; what it says of faults is thrown. */
-export const openWriter = (lab: PacketLab, mode: LabMode, family: IpFamily): Promise<RuleWriter> => {
+export const openWriter = (
+  lab: PacketLab,
+  mode: LabMode,
+  family: IpFamily,
+  run: Run = lab.runOnNode,
+): Promise<RuleWriter> => {
   const fault = (line: string): never => {
     throw new Error(line);
   };
   return mode.backend.open({
     family,
-    run: lab.runOnNode,
+    run,
     log: { debug: () => undefined, info: () => undefined, warning: fault, error: fault },
     now: () => performance.now(),
   });

@@ -104,6 +104,8 @@ export interface Calls {
   openDatagrams(flow: Flow): number;
   /** What becomes of one more datagram of the same flow. */
   ask(id: number, silenceMs: number): Promise<Outcome>;
+  /** Resolves once the namespace takes packets for these IPv6 addresses of its own: the kernel does so some time after they were given to it. */
+  haveLocal(namespace: string, addresses: readonly string[]): Promise<void>;
   /** Has the namespace forget all connections. */
   forgetConnections(namespace: string): void;
   /** Writes kernel parameters of the namespace, by their path below /proc/sys. */

@@ -1,6 +1,8 @@
 /** All clients and servers of a packet lab: the program of a worker thread, bundled by traffic.ts. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
+import ipaddr from 'ipaddr.js';
 import { DatagramFlow } from './datagram-flow.ts';
 import { FlowStream } from './flow-stream.ts';
 import { attempt } from './flows.ts';
@@ -58,6 +60,12 @@ const tryOne = async ({ flow, silenceMs, control }: TryOrder): Promise<Attempt> 
   return tried;
 };
 
+/** Destination and length of a route for one address, where it leads to the machine itself: RTF_LOCAL is the first bit of the flags. */
+const LOCAL_ROUTE = /^[0-9a-f]{32} 80(?=( \S+){6} [89a-f]\S{7} )/gm;
+
+const routeStart = (address: string): string =>
+  `${Buffer.from(ipaddr.parse(address).toByteArray()).toString('hex')} 80`;
+
 const known = <T>(map: ReadonlyMap<number, T>, id: number): T => {
   const found = map.get(id);
   if (found === undefined) throw new Error(`there is no number ${id}`);
@@ -101,6 +109,15 @@ const calls: Calls = {
     return lastId;
   },
   ask: (id, silenceMs) => known(datagrams, id).ask(silenceMs),
+  haveLocal: async (namespace, addresses) => {
+    const wanted = addresses.map(routeStart);
+    const isThere = (): boolean => {
+      sockets.enter(namespace);
+      const routes = new Set(readFileSync('/proc/thread-self/net/ipv6_route', 'utf8').match(LOCAL_ROUTE));
+      return wanted.every((route) => routes.has(route));
+    };
+    while (!isThere()) await delay(1);
+  },
   forgetConnections: (namespace) => sockets.forgetConnections(namespace),
   setKernel: (namespace, values) => {
     sockets.enter(namespace);

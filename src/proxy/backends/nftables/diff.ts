@@ -30,8 +30,6 @@ export class Difference {
   readonly #sharedElements = new Map<string, Element>();
   readonly #removed = new Map<string, Map<string, Element>>();
   readonly #added = new Map<string, Map<string, Element>>();
-  readonly #removedSlots: Element[] = [];
-  readonly #addedSlots: Element[] = [];
   readonly #slotsBefore = new Map<string, SlotList>();
   readonly #chainsBefore = new Map<string, Chain>();
   readonly #chainsAfter = new Map<string, Chain>();
@@ -44,8 +42,10 @@ export class Difference {
   }
 
   remove(block: Block): void {
-    for (const element of block.elements) inSet(this.#removed, element.set).set(element.key, element);
-    for (const list of block.slots) this.#slotsBefore.set(slotUse(list), list);
+    for (const part of block.elements) {
+      if ('key' in part) put(this.#removed, part);
+      else this.#slotsBefore.set(slotUse(part), part);
+    }
     for (const chain of block.chains) this.#chainsBefore.set(chain.name, chain);
     for (const set of block.sets) this.#setsBefore.set(set.name, set);
     this.#countShared(block, -1);
@@ -53,14 +53,15 @@ export class Difference {
 
   /** After all calls of `remove`. */
   add(block: Block): void {
-    for (const element of block.elements) {
-      const removed = this.#removed.get(element.set);
-      if (removed?.get(element.key)?.value === element.value) removed.delete(element.key);
-      else inSet(this.#added, element.set).set(element.key, element);
-    }
-    for (const list of block.slots) {
-      this.#compareSlots(this.#slotsBefore.get(slotUse(list)), list);
-      this.#slotsBefore.delete(slotUse(list));
+    for (const part of block.elements) {
+      if ('key' in part) {
+        const removed = this.#removed.get(part.set);
+        if (removed?.get(part.key)?.value === part.value) removed.delete(part.key);
+        else put(this.#added, part);
+      } else {
+        this.#compareSlots(this.#slotsBefore.get(slotUse(part)), part);
+        this.#slotsBefore.delete(slotUse(part));
+      }
     }
     for (const chain of block.chains) this.#chainsAfter.set(chain.name, chain);
     for (const set of block.sets) this.#setsAfter.set(set.name, set);
@@ -90,8 +91,8 @@ export class Difference {
       staleChains: [...[...this.#chainsBefore.keys()].filter((name) => !this.#chainsAfter.has(name)), ...staleChains],
       sets,
       staleSets: [...this.#setsBefore.keys()].filter((name) => remade.has(name) || !this.#setsAfter.has(name)),
-      removed: [...flat(this.#removed), ...this.#removedSlots, ...removed],
-      added: [...flat(this.#added), ...this.#addedSlots, ...added],
+      removed: [...flat(this.#removed), ...removed],
+      added: [...flat(this.#added), ...added],
     };
   }
 
@@ -110,8 +111,8 @@ export class Difference {
       const old = before?.endpoints[slot];
       const now = after?.endpoints[slot];
       if (old !== undefined && old.address === now?.address && old.port === now.port) continue;
-      if (before !== undefined && old !== undefined) this.#removedSlots.push(slotElement(before, slot));
-      if (after !== undefined && now !== undefined) this.#addedSlots.push(slotElement(after, slot));
+      if (before !== undefined && old !== undefined) put(this.#removed, slotElement(before, slot));
+      if (after !== undefined && now !== undefined) put(this.#added, slotElement(after, slot));
     }
   }
 
@@ -147,12 +148,10 @@ export class Difference {
 
 const slotUse = ({ set, entry }: SlotList): string => `${set} ${entry}`;
 
-const inSet = <T>(sets: Map<string, Map<string, T>>, name: string): Map<string, T> => {
-  const known = sets.get(name);
-  if (known !== undefined) return known;
-  const made = new Map<string, T>();
-  sets.set(name, made);
-  return made;
+const put = (sets: Map<string, Map<string, Element>>, element: Element): void => {
+  const known = sets.get(element.set);
+  if (known === undefined) sets.set(element.set, new Map([[element.key, element]]));
+  else known.set(element.key, element);
 };
 
 const flat = (sets: ReadonlyMap<string, ReadonlyMap<string, Element>>): Element[] =>

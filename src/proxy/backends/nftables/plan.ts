@@ -9,9 +9,7 @@ import { allowedSources } from './source-ranges.ts';
 /** What one ServicePort puts into the table. */
 export interface Block {
   /** No other block has these. */
-  readonly elements: readonly Element[];
-  /** Nor these, one list for each entry and map. */
-  readonly slots: readonly SlotList[];
+  readonly elements: readonly (Element | SlotList)[];
   /** Others may have these, too. */
   readonly sharedElements: readonly Element[];
   /** Chains for a number of endpoints that it leads to, by name. */
@@ -38,9 +36,11 @@ export const slotElement = ({ set, entry, endpoints }: SlotList, slot: number): 
 };
 
 /** All elements that no other block has. */
-export function* ownElements({ elements, slots }: Block): Iterable<Element> {
-  yield* elements;
-  for (const list of slots) for (let slot = 0; slot < list.endpoints.length; slot++) yield slotElement(list, slot);
+export function* ownElements({ elements }: Block): Iterable<Element> {
+  for (const part of elements) {
+    if ('key' in part) yield part;
+    else for (let slot = 0; slot < part.endpoints.length; slot++) yield slotElement(part, slot);
+  }
 }
 
 /** A ServicePort without its own chains has its endpoints in slots: their order in the lists. */
@@ -126,8 +126,7 @@ class BlockBuilder {
   readonly #port: ServicePort;
   readonly #layout: Layout;
   readonly #hasOwnChains: boolean;
-  readonly #elements: Element[] = [];
-  readonly #slots: SlotList[] = [];
+  readonly #elements: (Element | SlotList)[] = [];
   readonly #sharedElements: Element[] = [];
   readonly #numberChains = new Set<string>();
   readonly #chains: Chain[] = [];
@@ -149,7 +148,6 @@ class BlockBuilder {
   finish(): Block {
     return {
       elements: this.#elements,
-      slots: this.#slots,
       sharedElements: this.#sharedElements,
       numberChains: [...this.#numberChains],
       chains: this.#chains,
@@ -245,7 +243,7 @@ class BlockBuilder {
     const direct = form === maps.masqueraded ? maps.direct : form;
     this.#numberChains.add(`${direct}-${number}`);
     this.#numberChains.add(`${direct}-1`);
-    this.#slots.push({ set: slotMap(slots, this.#port.protocol), entry: entry.slots, endpoints });
+    this.#elements.push({ set: slotMap(slots, this.#port.protocol), entry: entry.slots, endpoints });
   }
 
   #addVerdict(map: string, key: string, chain: string): void {

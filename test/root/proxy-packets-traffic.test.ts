@@ -9,13 +9,17 @@ import {
   CLIENTS,
   ENDPOINTS,
   flowFrom,
+  IPV6_ENDPOINTS,
+  IPV6_OPTIONS,
+  ipv6Service,
   keysOf,
   OPTIONS,
   openFixedCluster,
   service,
 } from '#test/packet-lab/fixed-cluster.ts';
 import type { PacketLab } from '#test/packet-lab/lab.ts';
-import { LAB_MODES, openWriter } from '#test/packet-lab/modes.ts';
+import { LAB_MODES, type LabMode, openWriter } from '#test/packet-lab/modes.ts';
+import { ipv6Of } from '#test/packet-lab/over-ipv6.ts';
 import { nowMs } from '#test/packet-lab/traffic/flows.ts';
 import type { Attempt, Outcome } from '#test/packet-lab/traffic/orders.ts';
 import { until } from '#test/until.ts';
@@ -38,8 +42,8 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
   afterAll(() => lab?.close());
 
   const [first, second, third] = ENDPOINTS as readonly [Endpoint, Endpoint, Endpoint, Endpoint];
-  const stream = (atOnce: number) =>
-    lab.traffic.call('stream', { flow: flowFrom(lab, CLIENTS[0] as string), atOnce, silenceMs: LOST_MS });
+  const stream = (atOnce: number, from = CLIENTS[0] as string) =>
+    lab.traffic.call('stream', { flow: flowFrom(lab, from), atOnce, silenceMs: LOST_MS });
   const more = async (id: number, count: number): Promise<void> => {
     const before = await lab.traffic.call('streamed', id);
     await until(async () => (await lab.traffic.call('streamed', id)) >= before + count, `${count} more flows`);
@@ -49,6 +53,36 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
     const orders = CLIENTS.map((from) => ({ flow: flowFrom(lab, from), count: 2, silenceMs: LOST_MS }));
     const tallies = await lab.traffic.call('try', orders);
     return tallies.map((tally) => tally.map(({ outcome }) => endpointOf(outcome)).join(' and '));
+  };
+
+  /** Endpoints go and come under connections that last and new ones all the time. */
+  const changeEndpoints = async (
+    all: readonly Endpoint[],
+    client: string,
+    sync: (endpoints: readonly Endpoint[], isFirst?: boolean) => Promise<void>,
+  ): Promise<void> => {
+    await sync(all, true);
+    const held = await lab.traffic.call('hold', { flow: flowFrom(lab, client), count: 30 });
+    const id = await stream(6, client);
+    const gone: { readonly address: string; readonly fromMs: number; readonly toMs: number }[] = [];
+    const sizes = [3, 1, 4, 2, 3, 4, 1, 4];
+    for (const size of sizes) {
+      await sync(all.slice(all.length - size));
+      const fromMs = nowMs();
+      await more(id, 60);
+      const absent = all.slice(0, all.length - size);
+      gone.push(...absent.map(({ address }) => ({ address, fromMs, toMs: nowMs() })));
+    }
+    const attempts = await lab.traffic.call('endStream', id);
+    expect(attempts.filter((attempt) => !isAnswered(attempt)).map(({ outcome }) => outcome)).toEqual([]);
+    const astray = attempts.filter(({ startedMs, outcome }) =>
+      gone.some(
+        ({ address, fromMs, toMs }) => startedMs > fromMs && startedMs < toMs && endpointOf(outcome) === address,
+      ),
+    );
+    expect(astray).toEqual([]);
+    expect((await lab.traffic.call('held', held, LOST_MS)).filter(({ brokenBy }) => brokenBy !== '')).toEqual([]);
+    await lab.traffic.call('release', held);
   };
 
   describe.each(LAB_MODES)('$name', (mode) => {
@@ -100,30 +134,8 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
       expect(await draw()).not.toEqual(before);
     });
 
-    it('changes endpoints with no connection broken, none refused, and none to one that is gone', async () => {
-      await sync(service(ENDPOINTS), true);
-      const held = await lab.traffic.call('hold', { flow: flowFrom(lab, CLIENTS[1] as string), count: 30 });
-      const id = await stream(6);
-      const gone: { readonly address: string; readonly fromMs: number; readonly toMs: number }[] = [];
-      const sizes = [3, 1, 4, 2, 3, 4, 1, 4];
-      for (const size of sizes) {
-        await sync(service(ENDPOINTS.slice(ENDPOINTS.length - size)));
-        const fromMs = nowMs();
-        await more(id, 60);
-        const absent = ENDPOINTS.slice(0, ENDPOINTS.length - size);
-        gone.push(...absent.map(({ address }) => ({ address, fromMs, toMs: nowMs() })));
-      }
-      const attempts = await lab.traffic.call('endStream', id);
-      expect(attempts.filter((attempt) => !isAnswered(attempt)).map(({ outcome }) => outcome)).toEqual([]);
-      const astray = attempts.filter(({ startedMs, outcome }) =>
-        gone.some(
-          ({ address, fromMs, toMs }) => startedMs > fromMs && startedMs < toMs && endpointOf(outcome) === address,
-        ),
-      );
-      expect(astray).toEqual([]);
-      expect((await lab.traffic.call('held', held, LOST_MS)).filter(({ brokenBy }) => brokenBy !== '')).toEqual([]);
-      await lab.traffic.call('release', held);
-    });
+    it('changes endpoints with no connection broken, none refused, and none to one that is gone', () =>
+      changeEndpoints(ENDPOINTS, CLIENTS[1] as string, (endpoints, isFirst) => sync(service(endpoints), isFirst)));
 
     it('moves UDP flows of an endpoint that is gone once they are cleaned up, and no others', async () => {
       const cleaner = new ConntrackCleaner({
@@ -167,6 +179,15 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
       expect((await lab.traffic.call('held', held, LOST_MS)).filter(({ brokenBy }) => brokenBy !== '')).toEqual([]);
       await lab.traffic.call('release', held);
     });
+  });
+
+  it('change over IPv6 with no connection broken, none refused, and none to an endpoint that is gone', async () => {
+    const writer = await openWriter(lab, LAB_MODES[0] as LabMode, 'IPv6');
+    await changeEndpoints(IPV6_ENDPOINTS, ipv6Of(CLIENTS[1] as string), async (endpoints, isFirst = false) => {
+      const ports = ipv6Service(endpoints);
+      await writer.sync(byKey(ports), IPV6_OPTIONS, isFirst ? null : keysOf(ports));
+    });
+    await writer.close();
   });
 
   it('are there for every new connection while one mode takes over from another', async () => {

@@ -1,6 +1,7 @@
 import type { Endpoint, ServicePort, ServicePorts } from '#proxy/model/service-port.ts';
-import { DEFAULT_MASQUERADE_MARK, type RuleOptions } from '#proxy/rule-options.ts';
+import { DEFAULT_MASQUERADE_MARK, type IpFamily, type RuleOptions } from '#proxy/rule-options.ts';
 import { NODE, PacketLab, type Place } from './lab.ts';
+import { ipv6Of } from './over-ipv6.ts';
 import type { Flow, Protocol } from './traffic/orders.ts';
 
 const PORT = 8080;
@@ -15,11 +16,23 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...REMOTE.map((address) => ({ address, port: PORT, isLocal: false })),
 ];
 
-const PLACES: readonly Place[] = [
+/** The same over IPv6. */
+export const IPV6_ENDPOINTS: readonly Endpoint[] = ENDPOINTS.map((each) => ({
+  ...each,
+  address: ipv6Of(each.address),
+}));
+
+const IPV4_PLACES: readonly Place[] = [
   { name: 'clients', addresses: CLIENTS, behind: 'node' },
   ...LOCAL.map((address): Place => ({ name: address, addresses: [address], behind: 'node' })),
   ...REMOTE.map((address): Place => ({ name: address, addresses: [address], behind: 'second-node' })),
 ];
+
+/** Each with an IPv6 address for each IPv4 one. */
+const PLACES: readonly Place[] = IPV4_PLACES.map((place) => ({
+  ...place,
+  addresses: [...place.addresses, ...place.addresses.map(ipv6Of)],
+}));
 
 export const OPTIONS: RuleOptions = {
   family: 'IPv4',
@@ -34,6 +47,13 @@ export const OPTIONS: RuleOptions = {
   hasNfacct: false,
 };
 
+export const IPV6_OPTIONS: RuleOptions = {
+  ...OPTIONS,
+  family: 'IPv6',
+  localTraffic: { by: 'cidr', cidr: `${ipv6Of('10.0.0.0')}/104` },
+  serviceCidrs: [`${ipv6Of('172.30.0.0')}/112`],
+};
+
 /** A lab with these endpoints, all of them listening, and clients that are pods of the node. */
 export const openFixedCluster = async (): Promise<PacketLab> => {
   const lab = await PacketLab.open();
@@ -42,8 +62,10 @@ export const openFixedCluster = async (): Promise<PacketLab> => {
     addresses: new Set(['192.168.0.2']),
     routes: new Map(PLACES.flatMap(({ name, addresses }) => addresses.map((each) => [each, name] as const))),
   });
-  const listeners = ENDPOINTS.flatMap(({ address, port }) =>
-    (['tcp', 'udp'] as const).map((protocol) => ({ namespace: lab.namespace(address), address, port, protocol })),
+  const listeners = ENDPOINTS.flatMap(({ address: place, port }) =>
+    [place, ipv6Of(place)].flatMap((address) =>
+      (['tcp', 'udp'] as const).map((protocol) => ({ namespace: lab.namespace(place), address, port, protocol })),
+    ),
   );
   await lab.traffic.call('listen', listeners);
   return lab;
@@ -53,15 +75,19 @@ export const openFixedCluster = async (): Promise<PacketLab> => {
 export const flowFrom = (lab: PacketLab, from: string, protocol: Protocol = 'tcp'): Flow => ({
   namespace: lab.namespace(from === '192.168.0.2' ? NODE : 'clients'),
   from,
-  to: VIP,
+  to: from.includes(':') ? ipv6Of(VIP) : VIP,
   port: 80,
   protocol,
 });
 
+/** The Service over IPv6. */
+export const ipv6Service = (endpoints: readonly Endpoint[]): readonly ServicePort[] =>
+  service(endpoints, { clusterIP: ipv6Of(VIP), family: 'IPv6' });
+
 /** The Service, with TCP and UDP alike. */
 export const service = (
   endpoints: readonly Endpoint[],
-  { affinitySeconds = 0, clusterIP = VIP, name = 'web' } = {},
+  { affinitySeconds = 0, clusterIP = VIP, name = 'web', family = 'IPv4' as IpFamily } = {},
 ): readonly ServicePort[] =>
   (['tcp', 'udp'] as const).map((protocol) => ({
     key: `default/${name}:http/${protocol}`,
@@ -70,7 +96,7 @@ export const service = (
     name,
     portName: 'http',
     protocol,
-    family: 'IPv4',
+    family,
     clusterIP,
     port: 80,
     externalIPs: [],

@@ -7,7 +7,7 @@ import type { ExpectedFate, PacketCase } from '#test/packet-table/packet-case.ts
 const BITS = 96;
 
 /** An IPv6 address for each IPv4 one, and no other: ranges stay ranges. Canonical text. */
-const address = (text: string): string => {
+export const ipv6Of = (text: string): string => {
   const [a = 0, b = 0, c = 0, d = 0] = text.split('.').map(Number);
   const [high, low] = [(a << 8) | b, (c << 8) | d];
   return high === 0 ? `fd00:64::${low.toString(16)}` : `fd00:64::${high.toString(16)}:${low.toString(16)}`;
@@ -15,7 +15,7 @@ const address = (text: string): string => {
 
 const range = (text: string): string => {
   const [start = '', bits = '32'] = text.split('/');
-  return `${address(start)}/${Number(bits) + BITS}`;
+  return `${ipv6Of(start)}/${Number(bits) + BITS}`;
 };
 
 /** The case with an IPv6 address in each IPv4 one's place; without what loopback addresses are for, as they have no node ports there. */
@@ -24,12 +24,12 @@ export const overIpv6 = (scene: PacketCase): PacketCase => ({
   title: `${scene.title}, over IPv6`,
   ports: mapped(scene.ports),
   options: options(scene.options),
-  machine: { localAddresses: new Set([...scene.machine.localAddresses].filter(isMapped).map(address)) },
+  machine: { localAddresses: new Set([...scene.machine.localAddresses].filter(isMapped).map(ipv6Of)) },
   flows: scene.flows
     .filter(({ packet }) => isMapped(packet.from) && isMapped(packet.to))
     .map((flow) => ({
       ...flow,
-      packet: { ...flow.packet, from: address(flow.packet.from), to: address(flow.packet.to) },
+      packet: { ...flow.packet, from: ipv6Of(flow.packet.from), to: ipv6Of(flow.packet.to) },
       expected: fate(flow.expected),
     })),
   previous: scene.previous === null ? null : overIpv6(scene.previous),
@@ -43,7 +43,7 @@ const fate = (expected: ExpectedFate): ExpectedFate =>
         ...expected,
         to: expected.to.map((endpoint) => {
           const [start = '', port] = endpoint.split(':');
-          return addressAndPort(address(start), Number(port));
+          return addressAndPort(ipv6Of(start), Number(port));
         }),
       }
     : expected;
@@ -52,7 +52,7 @@ const options = (of: RuleOptions): RuleOptions => ({
   ...of,
   family: 'IPv6',
   localTraffic: localTraffic(of.localTraffic),
-  nodePortAddresses: of.nodePortAddresses === 'all' ? 'all' : of.nodePortAddresses.filter(isMapped).map(address),
+  nodePortAddresses: of.nodePortAddresses === 'all' ? 'all' : of.nodePortAddresses.filter(isMapped).map(ipv6Of),
   localhostNodePorts: false,
   serviceCidrs: of.serviceCidrs.map(range),
 });
@@ -67,9 +67,9 @@ const mapped = (ports: ServicePorts): ServicePorts =>
       {
         ...port,
         family: 'IPv6',
-        clusterIP: address(port.clusterIP),
-        externalIPs: port.externalIPs.map(address),
-        loadBalancerIPs: port.loadBalancerIPs.map(address),
+        clusterIP: ipv6Of(port.clusterIP),
+        externalIPs: port.externalIPs.map(ipv6Of),
+        loadBalancerIPs: port.loadBalancerIPs.map(ipv6Of),
         sourceRanges: port.sourceRanges.map(range),
         clusterEndpoints: port.clusterEndpoints.map(endpoint),
         localEndpoints: port.localEndpoints.map(endpoint),
@@ -77,4 +77,4 @@ const mapped = (ports: ServicePorts): ServicePorts =>
     ]),
   );
 
-const endpoint = (of: Endpoint): Endpoint => ({ ...of, address: address(of.address) });
+const endpoint = (of: Endpoint): Endpoint => ({ ...of, address: ipv6Of(of.address) });

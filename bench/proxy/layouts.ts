@@ -1,4 +1,4 @@
-import type { Run } from '#netfilter/run.ts';
+import { type Run, startAhead } from '#netfilter/run.ts';
 import { iptablesBackend } from '#proxy/backends/iptables/index.ts';
 import { nftables, nftablesPerService } from '#proxy/backends/nftables/index.ts';
 import type { RuleWriter } from '#proxy/rule-backend.ts';
@@ -8,11 +8,13 @@ import type { Layout } from './row.ts';
 /** A writer of one layout, for the namespace that it runs in. */
 export const openWriter = (layout: Layout, run: Run): Promise<RuleWriter> => {
   const environment = { family: 'IPv4', log: LOG, now: () => performance.now() } as const;
+  // As the agent does it.
+  const ahead = startAhead('nft', ['-f', '-']);
   switch (layout) {
     case 'nftables, maps':
-      return nftables.open({ ...environment, run });
+      return nftables.open({ ...environment, run: ahead });
     case 'nftables, a chain per Service':
-      return nftablesPerService.open({ ...environment, run });
+      return nftablesPerService.open({ ...environment, run: ahead });
     case 'iptables-legacy':
     case 'iptables-nft':
       return iptablesBackend({ variant: VARIANTS[layout] }).open({ ...environment, run });

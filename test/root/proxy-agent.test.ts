@@ -216,7 +216,12 @@ describe.skipIf(reason !== '')(titled('the agent', reason), () => {
     mkdirSync(bin);
     writeFileSync(
       join(bin, 'nft'),
-      `#!/bin/sh\nif [ -e ${broken} ]; then echo 'netlink: Error: No space left on device' >&2; exit 1; fi\nexec /usr/sbin/nft "$@"\n`,
+      // Looks when it has its input: it may have been started long before.
+      `#!/bin/sh
+cat > ${folder}/input.$$
+if [ -e ${broken} ]; then echo 'netlink: Error: No space left on device' >&2; exit 1; fi
+exec /usr/sbin/nft "$@" < ${folder}/input.$$
+`,
     );
     chmodSync(join(bin, 'nft'), 0o755);
     write(['10.244.0.2']);

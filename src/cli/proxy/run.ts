@@ -8,7 +8,7 @@ import { Log, type LogSink } from '#log/log.ts';
 import { Metrics } from '#metrics/metrics.ts';
 import { declareProcess } from '#metrics/process-metrics.ts';
 import { declareRuntime } from '#metrics/runtime-metrics.ts';
-import { CommandError, runCommand } from '#netfilter/run.ts';
+import { CommandError, runCommand, startAhead } from '#netfilter/run.ts';
 import { applySettings, warnOf } from '#proxy/agent/apply-sysctls.ts';
 import { ProxyAgent } from '#proxy/agent/proxy-agent.ts';
 import { KERNEL_CHECKS, kernelSettings } from '#proxy/agent/sysctls.ts';
@@ -179,7 +179,8 @@ const openWriters = async (settings: ProxySettings, log: Log): Promise<ReadonlyM
       log.info('this machine has no IPv6: only IPv4 is served');
       continue;
     }
-    const environment: WriterEnvironment = { family, run: runCommand, log, now: () => performance.now() };
+    const run = settings.mode === 'nftables' ? startAhead('nft', ['-f', '-']) : runCommand;
+    const environment: WriterEnvironment = { family, run, log, now: () => performance.now() };
     try {
       writers.set(family, await backend.open(environment));
     } catch (error) {

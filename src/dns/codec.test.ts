@@ -90,6 +90,10 @@ describe('RDATA in text', () => {
     expect(() => rdataFromText(rrTypeNumber(type as string) as number, splitFields(rest.join(' ')))).toThrow(message);
   });
 
+  it('writes an NSEC3 whose hash has no octets as octets', () => {
+    expect(rdataToText(RR_TYPE.NSEC3, Buffer.alloc(6))).toBe('\\# 6 000000000000');
+  });
+
   it.each(Object.keys(RR_TYPE) as RrTypeName[])('writes any octets of a %s so that they read back the same', (type) => {
     const number = RR_TYPE[type];
     fc.assert(

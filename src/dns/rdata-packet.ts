@@ -193,6 +193,8 @@ const nsec3: PacketForm = {
   codec: 'NSEC3',
   write: (value) => {
     const { algorithm, flags, iterations, salt, nextDomain, rrtypes } = value as Nsec3;
+    // RFC 5155, section 3.2. In presentation form it would be no word at all.
+    if (nextDomain.length === 0) throw new RecordTextError('the hash of the next owner name has no octets');
     const saltText = salt.length === 0 ? '-' : salt.toString('hex');
     return [
       `${algorithm}`,

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { readBoolean } from '#proxy/config/go-boolean.ts';
 
 /** CoreDNS's flags and ours, as they were given. */
 export interface ServeFlags {
@@ -47,21 +48,6 @@ const OPTIONS = {
   'udp-listener': { type: 'string', default: 'auto' },
 } as const;
 
-const BOOLEAN_TEXT: Readonly<Record<string, boolean>> = {
-  1: true,
-  t: true,
-  T: true,
-  true: true,
-  TRUE: true,
-  True: true,
-  0: false,
-  f: false,
-  F: false,
-  false: false,
-  FALSE: false,
-  False: false,
-};
-
 export const USAGE = `Usage: cluster-dns [flags]
        cluster-dns check FILE               validate a Corefile and start nothing
        cluster-dns manifests DIR...         print the completed objects of manifest directories
@@ -92,8 +78,8 @@ const normalise = (args: readonly string[]): string[] => {
     const option = OPTIONS[name as keyof typeof OPTIONS];
     if (option === undefined) throw new UsageError(`flag provided but not defined: -${name}`);
     if (option.type === 'boolean' && value !== undefined) {
-      const isOn = BOOLEAN_TEXT[value];
-      if (isOn === undefined) throw new UsageError(`invalid boolean value "${value}" for -${name}: parse error`);
+      const isOn = readBoolean(value);
+      if (isOn === null) throw new UsageError(`invalid boolean value "${value}" for -${name}: parse error`);
       if (isOn) out.push(`--${name}`);
     } else out.push(value === undefined ? `--${name}` : `--${name}=${value}`);
   }

@@ -9,26 +9,15 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type CommandError, runCommand, runOrThrow } from '#netfilter/run.ts';
 import { iptablesBackend } from '#proxy/backends/iptables/index.ts';
 import type { ServicePorts } from '#proxy/model/service-port.ts';
-import type { RuleOptions } from '#proxy/rule-options.ts';
 import { changedKeys, clusters } from '#test/random-services.ts';
+import { iptablesOptions } from '#test/service-ports.ts';
 import { IptablesNode } from './iptables-node.ts';
 import { missing, titled } from './needs.ts';
 
 const NEEDS = ['root', 'ip', 'nft', 'ipset', 'setpriv', 'flock', 'iptables-legacy', 'iptables-nft'];
 const reason = await missing('the writer of iptables rules', NEEDS);
 
-const OPTIONS: RuleOptions = {
-  family: 'IPv4',
-  localTraffic: { by: 'cidr', cidr: '10.1.0.0/16' },
-  masqueradeAll: false,
-  masqueradeMark: 0x4000,
-  nodePortAddresses: 'all',
-  localhostNodePorts: true,
-  conntrackTcpBeLiberal: false,
-  serviceCidrs: [],
-  hasRandomFully: true,
-  hasNfacct: false,
-};
+const OPTIONS = iptablesOptions({ localTraffic: { by: 'cidr', cidr: '10.1.0.0/16' } });
 /** Two clusters that have something of everything, and differ in most. */
 const [FIRST, SECOND] = fc.sample(clusters('IPv4', 2, 8), { numRuns: 1, seed: 8 })[0] as [ServicePorts, ServicePorts];
 

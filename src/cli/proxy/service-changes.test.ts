@@ -1,35 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { ServicePort } from '#proxy/model/service-port.ts';
+import { servicePortsOf as portsOf, servicePortOf } from '#test/service-ports.ts';
 import { serviceChanges } from './service-changes.ts';
 
-const web: ServicePort = {
-  key: 'shop/web:http/tcp',
-  label: 'shop/web:http',
-  namespace: 'shop',
-  name: 'web',
-  portName: 'http',
-  protocol: 'tcp',
-  family: 'IPv4',
-  clusterIP: '10.96.0.7',
-  port: 80,
-  externalIPs: [],
-  loadBalancerIPs: [],
-  nodePort: 0,
-  sourceRanges: [],
-  hasNodeInSourceRanges: false,
-  healthCheckNodePort: 0,
-  affinitySeconds: 0,
-  internalPolicy: 'Cluster',
-  externalPolicy: 'Cluster',
-  internal: 'balance',
+const web = servicePortOf('shop/web:http', '10.96.0.7', {
   external: 'reject',
   clusterEndpoints: [{ address: '10.244.1.5', port: 8080, isLocal: true }],
-  localEndpoints: [],
-  hasEndpoints: true,
   localReadyCount: 1,
-};
-const portsOf = (...ports: ServicePort[]): ReadonlyMap<string, ServicePort> =>
-  new Map(ports.map((port) => [port.key, port]));
+});
 
 describe('changes of Services', () => {
   it('are none where nothing differs', () => {

@@ -1,27 +1,10 @@
 import { shown } from '#kube/manifests/shown.ts';
 import { durationText, readDurationMs } from '#log/duration-text.ts';
 import type { Field, FieldValue } from './fields.ts';
+import { readBoolean } from './go-boolean.ts';
 
 /** A value, or what is wrong with what was given. */
 export type Read<T> = { readonly value: T } | { readonly fault: string };
-
-const BOOLEANS: Readonly<Record<string, boolean>> = {
-  1: true,
-  t: true,
-  T: true,
-  true: true,
-  TRUE: true,
-  True: true,
-  0: false,
-  f: false,
-  F: false,
-  false: false,
-  FALSE: false,
-  False: false,
-};
-
-/** A boolean as Go's flags have it. */
-export const readBoolean = (text: string): boolean | null => BOOLEANS[text] ?? null;
 
 /** The value of a flag. Texts may be given several times, and hold several with commas. */
 export const valueOfFlag = (field: Field, text: string, before: FieldValue | undefined): Read<FieldValue> => {

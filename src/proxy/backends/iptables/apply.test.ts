@@ -1,53 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { CommandError, type Run } from '#netfilter/run.ts';
-import type { ServicePort, ServicePorts } from '../../model/service-port.ts';
+import { servicePortsOf as cluster, iptablesOptions, servicePortOf } from '#test/service-ports.ts';
+import type { ServicePort } from '../../model/service-port.ts';
 import type { RuleOptions } from '../../rule-options.ts';
 import { iptables } from './index.ts';
 
-const OPTIONS: RuleOptions = {
-  family: 'IPv4',
-  localTraffic: { by: 'none' },
-  masqueradeAll: false,
-  masqueradeMark: 0x4000,
-  nodePortAddresses: 'all',
-  localhostNodePorts: false,
-  conntrackTcpBeLiberal: false,
-  serviceCidrs: [],
-  hasRandomFully: true,
-  hasNfacct: false,
-};
+const OPTIONS = iptablesOptions({ localhostNodePorts: false });
 
-const service = (name: string, endpoints: number): ServicePort => ({
-  key: `space/${name}/tcp`,
-  label: `space/${name}`,
-  namespace: 'space',
-  name,
-  portName: '',
-  protocol: 'tcp',
-  family: 'IPv4',
-  clusterIP: '10.96.0.1',
-  port: 80,
-  externalIPs: [],
-  loadBalancerIPs: [],
-  nodePort: 0,
-  sourceRanges: [],
-  hasNodeInSourceRanges: false,
-  healthCheckNodePort: 0,
-  affinitySeconds: 0,
-  internalPolicy: 'Cluster',
-  externalPolicy: 'Cluster',
-  internal: 'balance',
-  external: 'balance',
-  clusterEndpoints: Array.from({ length: endpoints }, (_, i) => ({
-    address: `10.1.${i >> 8}.${i & 255}`,
-    port: 80,
-    isLocal: false,
-  })),
-  localEndpoints: [],
-  hasEndpoints: true,
-  localReadyCount: 0,
-});
-const cluster = (...list: readonly ServicePort[]): ServicePorts => new Map(list.map((one) => [one.key, one]));
+const service = (name: string, endpoints: number): ServicePort =>
+  servicePortOf(`space/${name}`, '10.96.0.1', {
+    clusterEndpoints: Array.from({ length: endpoints }, (_, i) => ({
+      address: `10.1.${i >> 8}.${i & 255}`,
+      port: 80,
+      isLocal: false,
+    })),
+  });
 
 /** A machine that takes everything, and a writer for it. */
 const openWriter = async () => {

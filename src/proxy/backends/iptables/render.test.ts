@@ -1,53 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { ServicePort, ServicePorts } from '../../model/service-port.ts';
+import { servicePortsOf as cluster, iptablesOptions, servicePortOf as port } from '#test/service-ports.ts';
 import type { RuleOptions } from '../../rule-options.ts';
 import { iptables } from './index.ts';
 
-const OPTIONS: RuleOptions = {
-  family: 'IPv4',
-  localTraffic: { by: 'cidr', cidr: '10.244.0.0/16' },
-  masqueradeAll: false,
-  masqueradeMark: 0x4000,
-  nodePortAddresses: 'all',
-  localhostNodePorts: true,
-  conntrackTcpBeLiberal: false,
-  serviceCidrs: [],
-  hasRandomFully: true,
-  hasNfacct: false,
-};
-
-const port = (label: string, clusterIP: string, more: Partial<ServicePort> = {}): ServicePort => {
-  const [namespace = '', name = '', portName = ''] = label.split(/[/:]/);
-  const protocol = more.protocol ?? 'tcp';
-  return {
-    key: `${label}/${protocol}`,
-    label,
-    namespace,
-    name,
-    portName,
-    protocol,
-    family: 'IPv4',
-    clusterIP,
-    port: 80,
-    externalIPs: [],
-    loadBalancerIPs: [],
-    nodePort: 0,
-    sourceRanges: [],
-    hasNodeInSourceRanges: false,
-    healthCheckNodePort: 0,
-    affinitySeconds: 0,
-    internalPolicy: 'Cluster',
-    externalPolicy: 'Cluster',
-    internal: 'balance',
-    external: 'balance',
-    clusterEndpoints: [],
-    localEndpoints: [],
-    hasEndpoints: true,
-    localReadyCount: 0,
-    ...more,
-  };
-};
-const cluster = (...ports: readonly ServicePort[]): ServicePorts => new Map(ports.map((one) => [one.key, one]));
+const OPTIONS = iptablesOptions({ localTraffic: { by: 'cidr', cidr: '10.244.0.0/16' } });
 
 const here = { address: '10.244.1.5', port: 8080, isLocal: true };
 const there = { address: '10.244.2.6', port: 8080, isLocal: false };

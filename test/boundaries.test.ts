@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   netfilter: ['libc'],
   server: ['plugin', 'dns', 'corefile', 'libc'],
   proxy: ['netfilter', 'kube', 'http-endpoint'],
-  'node-cache': ['netfilter', 'kube', 'server', 'corefile'],
+  'node-cache': ['netfilter', 'server', 'corefile', 'dns', 'plugin', 'http-endpoint', 'libc'],
 };
 const OPEN_TO_ALL = ['log', 'metrics'];
 /** What every plugin may import; never another plugin's folder. */

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
+import { missingRights } from '#netfilter/needs.ts';
 import { CommandError, type Run, runCommand } from '#netfilter/run.ts';
-import { missingRights } from '#proxy/agent/tools.ts';
 import type { ProxyMode } from '#proxy/rule-backend.ts';
 import type { CliIo } from '../io.ts';
 import { longFlags } from '../long-flags.ts';

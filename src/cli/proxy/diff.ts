@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
+import { missingRights } from '#netfilter/needs.ts';
 import { type Run, runCommand } from '#netfilter/run.ts';
-import { missingRights, probe } from '#proxy/agent/tools.ts';
+import { probe } from '#proxy/agent/tools.ts';
 import type { IpFamily, LocalTraffic, RuleOptions } from '#proxy/rule-options.ts';
 import type { CliIo } from '../io.ts';
 import { type ProxyArguments, readArguments, type ToolUsage } from './arguments.ts';

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { Log } from '#log/log.ts';
+import { missingRights } from '#netfilter/needs.ts';
 import { readSettings } from '../config/read-settings.ts';
 import { applySettings, type KernelFiles, warnOf } from './apply-sysctls.ts';
 import { KERNEL_CHECKS, kernelSettings } from './sysctls.ts';
-import { missingRights, missingTools, probe } from './tools.ts';
+import { missingTools, probe } from './tools.ts';
 
 const wanted = (...args: string[]): Record<string, number> =>
   Object.fromEntries(kernelSettings(readSettings(args).settings, 8).map(({ file, value }) => [file, value]));

@@ -9,6 +9,8 @@ export interface Link {
   repair(): Promise<readonly string[]>;
   /** Calls this soon after an address or the link was taken away. One listener. */
   onChange(listener: () => void): void;
+  /** Where the start failed: takes away what `setUp` has made, and leaves what was there before. */
+  undo(): Promise<void>;
   /** Takes link and addresses away. */
   remove(): Promise<void>;
   /** Looks and listens no more; everything stays as it is. */

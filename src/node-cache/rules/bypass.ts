@@ -1,3 +1,5 @@
+import type { LocalAddress } from '../settings.ts';
+
 /**
  * The rules that bring a node's queries to its cache without conntrack. One implementation for each tool (`nftables/`, `iptables/`); all
  * addresses and both families of one instance are one object. Whatever rejects does so with CommandError, and has changed nothing.
@@ -8,8 +10,8 @@ export interface Bypass {
    * `keepAlive`, as far as the tool can hold that back.
    */
   setUp(): Promise<void>;
-  /** Queries come here for the next 3 s. To be called each second, as long as the cache answers. */
-  keepAlive(): Promise<void>;
+  /** Queries to these addresses come here for the next 3 s. To be called each second with those on which the cache answers. */
+  keepAlive(addresses: readonly LocalAddress[]): Promise<void>;
   /** Looks at the rules and puts right what is wrong; gives a line for each thing that was. */
   repair(): Promise<readonly string[]>;
   /** Calls this soon after somebody else has changed the rules. One listener. */
@@ -18,4 +20,6 @@ export interface Bypass {
   drain(): Promise<void>;
   /** Takes out what belongs to this instance; the way to the cluster's DNS stays. To be called once the sockets are closed. */
   tearDown(): Promise<void>;
+  /** In place of `tearDown` where the start failed: takes out all that `setUp` has put in, and leaves what was there before. */
+  undo(): Promise<void>;
 }

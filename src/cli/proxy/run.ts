@@ -4,7 +4,7 @@ import { systemClock } from '#kube/api/clock.ts';
 import { connectionFault } from '#kube/api/connection-fault.ts';
 import type { ApiConnection } from '#kube/api-source.ts';
 import type { ClusterSource, SourceFilter } from '#kube/source.ts';
-import { Log, type LogSink } from '#log/log.ts';
+import type { Log } from '#log/log.ts';
 import { Metrics } from '#metrics/metrics.ts';
 import { declareProcess } from '#metrics/process-metrics.ts';
 import { declareRuntime } from '#metrics/runtime-metrics.ts';
@@ -22,6 +22,7 @@ import { configurationOf, configurationText } from '#proxy/config/write-config.t
 import type { RuleWriter, WriterEnvironment } from '#proxy/rule-backend.ts';
 import type { IpFamily } from '#proxy/rule-options.ts';
 import type { CliIo } from '../io.ts';
+import { openLog } from '../open-log.ts';
 import { VERSION, versionText } from '../version.ts';
 import { loadBackend } from './backends.ts';
 import { runProxyCleanup } from './cleanup.ts';
@@ -65,7 +66,8 @@ export const runProxyRun = async (args: readonly string[], io: CliIo): Promise<n
     return 0;
   }
   if (isOn('cleanup')) return runProxyCleanup([], io);
-  const { sink, log } = await openLog(settings);
+  const { sink, log } = await openLog(settings.logFormat, 'proxy');
+  sink.setDebug?.(settings.verbosity >= 4);
   for (const warning of warnings) log.warning(warning);
   try {
     prepare(settings, log);
@@ -97,15 +99,6 @@ const writeConfiguration = (file: string, text: string): void => {
   } catch (error) {
     throw new ProxyFault([`--write-config-to: ${(error as Error).message}`]);
   }
-};
-
-const openLog = async ({ logFormat, verbosity }: ProxySettings): Promise<{ sink: LogSink; log: Log }> => {
-  const sink: LogSink =
-    logFormat === 'json'
-      ? await (await import('#log/json-sink.ts')).createJsonSink()
-      : (await import('#log/text-sink.ts')).createTextSink();
-  sink.setDebug?.(verbosity >= 4);
-  return { sink, log: new Log(sink, 'proxy') };
 };
 
 /** What needs privileges, and says whether there are any. */

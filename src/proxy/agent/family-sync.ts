@@ -1,6 +1,7 @@
 import type { Clock } from '#kube/api/clock.ts';
 import { durationText } from '#log/duration-text.ts';
 import type { Log } from '#log/log.ts';
+import { Trouble } from '#log/trouble.ts';
 import { CommandError } from '#netfilter/run.ts';
 import { localTrafficProblem, type Probes, ruleOptions } from '../config/rule-options.ts';
 import type { ProxySettings } from '../config/settings.ts';
@@ -14,7 +15,6 @@ import type { ConntrackCleaner } from './conntrack-cleaner.ts';
 import type { ProxyHealth } from './health.ts';
 import type { HealthCheckPorts } from './health-check-ports.ts';
 import type { FamilyMetrics, ProxyMetrics } from './proxy-metrics.ts';
-import { Trouble } from './trouble.ts';
 
 export interface FamilySyncOptions {
   readonly family: IpFamily;

@@ -1,10 +1,10 @@
 import { ANY_PATH, type EndpointReply } from '#http-endpoint/endpoint.ts';
 import type { Clock } from '#kube/api/clock.ts';
 import type { Log } from '#log/log.ts';
+import { Trouble } from '#log/trouble.ts';
 import type { ServicePort, ServicePorts } from '../model/service-port.ts';
 import type { IpFamily } from '../rule-options.ts';
 import { KeptEndpoint } from './kept-endpoint.ts';
-import { Trouble } from './trouble.ts';
 
 export interface HealthCheckPortsOptions {
   readonly clock: Clock;

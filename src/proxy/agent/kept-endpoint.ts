@@ -1,6 +1,6 @@
 import { HttpEndpoint } from '#http-endpoint/endpoint.ts';
 import type { Clock } from '#kube/api/clock.ts';
-import type { Trouble } from './trouble.ts';
+import type { Trouble } from '#log/trouble.ts';
 
 export interface KeptEndpointOptions {
   /** `HOST:PORT`. */

@@ -3,6 +3,7 @@ import type { Clock } from '#kube/api/clock.ts';
 import type { Node } from '#kube/objects/node.ts';
 import type { Change, ClusterSource, Kind } from '#kube/source.ts';
 import type { Log } from '#log/log.ts';
+import { Trouble } from '#log/trouble.ts';
 import type { Metrics } from '#metrics/metrics.ts';
 import type { Run } from '#netfilter/run.ts';
 import type { Probes } from '../config/rule-options.ts';
@@ -17,7 +18,6 @@ import { HealthCheckPorts } from './health-check-ports.ts';
 import { KeptEndpoint } from './kept-endpoint.ts';
 import { ProxyMetrics } from './proxy-metrics.ts';
 import { serveHealth, serveStatus } from './status-endpoints.ts';
-import { Trouble } from './trouble.ts';
 import { withNodeAddress } from './with-node-address.ts';
 
 export interface ProxyAgentOptions {

@@ -1,4 +1,4 @@
-import type { Log, LogLevel } from '#log/log.ts';
+import type { Log, LogLevel } from './log.ts';
 
 const MAX_TOLD = 8;
 

@@ -1,0 +1,148 @@
+import type { Log } from '#log/log.ts';
+import { CommandError } from '#netfilter/run.ts';
+import { Keeper } from './keeper.ts';
+import type { Link } from './link/link.ts';
+import type { NodeCacheMetrics, SetupErrorType } from './metrics.ts';
+import { Repairer } from './repairer.ts';
+import type { Bypass } from './rules/bypass.ts';
+import type { NodeCacheSettings } from './settings.ts';
+
+interface NodeCacheParts {
+  readonly settings: NodeCacheSettings;
+  /** null where the addresses are somebody else's care. */
+  readonly link: Link | null;
+  /** null where queries come by conntrack. */
+  readonly bypass: Bypass | null;
+  readonly metrics: NodeCacheMetrics;
+  readonly log: Log;
+}
+
+/**
+ * What a node needs around its cache: the link with the addresses, the rules that bring queries here, and the care for both. The cache itself is a server like
+ * any other.
+ */
+export class NodeCache {
+  readonly #parts: NodeCacheParts;
+  readonly #repairers: Repairer[] = [];
+  #keeper: Keeper | null = null;
+  #isServing = false;
+
+  constructor(parts: NodeCacheParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Puts the link up, then the rules, beside the start of the server, which binds to the link's addresses. Resolves when the server answers and queries come to
+   * it. Rejects with the reason, and has taken back what it did then.
+   */
+  async start(serve: () => Promise<unknown>): Promise<void> {
+    try {
+      await this.#setUpLink();
+      // Both are waited for whatever the other does: what has been begun must be over before it can be taken back.
+      const [served, rules] = await Promise.allSettled([serve(), this.#setUpRules()]);
+      for (const result of [served, rules]) if (result.status === 'rejected') throw result.reason;
+      await this.#keep();
+      this.#isServing = true;
+    } catch (error) {
+      await this.#undo();
+      throw error;
+    }
+    this.#lookAfter();
+  }
+
+  /** New queries go elsewhere from now on, where there is an elsewhere: the server is about to end. Never rejects. */
+  async drain(): Promise<void> {
+    await Promise.all(this.#repairers.map((repairer) => repairer.stop()));
+    await this.#keeper?.stop();
+    if (this.#isServing && !this.#parts.settings.skipTeardown)
+      await this.#attempt('drain', this.#parts.bypass?.drain());
+  }
+
+  /** Takes out this instance's rules, after the sockets were closed. The link stays, and so does the way to the cluster's DNS. Never rejects. */
+  async stop(): Promise<void> {
+    const { bypass, link, settings } = this.#parts;
+    await Promise.all(this.#repairers.map((repairer) => repairer.stop()));
+    await this.#keeper?.stop();
+    if (this.#isServing && !settings.skipTeardown) await this.#attempt('teardown', bypass?.tearDown());
+    link?.close();
+  }
+
+  async #setUpLink(): Promise<void> {
+    const { link, metrics, log, settings } = this.#parts;
+    if (link === null) return;
+    const kind = await this.#counted('interface_add', link.setUp());
+    const name = kind === 'loopback' ? 'lo' : settings.interfaceName;
+    metrics.link(kind, name);
+    const addresses = settings.addresses.map(({ address }) => address).join(', ');
+    log.info(`${addresses} on ${kind === 'loopback' ? 'the loopback device' : `the ${kind} device`} ${name}`);
+  }
+
+  async #setUpRules(): Promise<void> {
+    const { bypass, metrics, settings } = this.#parts;
+    if (bypass === null) return;
+    await this.#counted('iptables', bypass.setUp());
+    metrics.rules(settings.rules, true);
+  }
+
+  async #keep(): Promise<void> {
+    const { bypass, settings, metrics, log } = this.#parts;
+    if (bypass === null) return;
+    this.#keeper = new Keeper({ addresses: settings.addresses, port: settings.dnsPort, bypass, metrics, log });
+    await this.#keeper.start();
+    log.info(`queries come here past conntrack (${settings.rules})`);
+  }
+
+  #lookAfter(): void {
+    const { link, bypass, settings, metrics, log } = this.#parts;
+    const common = { syncMs: settings.syncMs, metrics, log };
+    if (link !== null) {
+      const repair = (): Promise<readonly string[]> => link.repair();
+      const repairer = new Repairer({
+        what: 'link',
+        errorType: 'interface_check',
+        repair,
+        onEnd: () => undefined,
+        ...common,
+      });
+      link.onChange(() => repairer.soon());
+      this.#repairers.push(repairer);
+    }
+    if (bypass !== null) {
+      const repair = (): Promise<readonly string[]> => bypass.repair();
+      const onEnd = (isRight: boolean): void => metrics.rules(settings.rules, isRight);
+      const repairer = new Repairer({ what: 'rules', errorType: 'iptables', repair, onEnd, ...common });
+      bypass.onChange(() => repairer.soon());
+      this.#repairers.push(repairer);
+    }
+    for (const repairer of this.#repairers) repairer.start();
+  }
+
+  async #undo(): Promise<void> {
+    const { bypass, link } = this.#parts;
+    await this.#keeper?.stop();
+    await this.#attempt('taking the rules back', bypass?.undo());
+    await this.#attempt('taking the link back', link?.undo());
+    link?.close();
+  }
+
+  async #counted<T>(type: SetupErrorType, work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      this.#parts.metrics.error(type === 'iptables' && isLocked(error) ? 'iptables_lock' : type);
+      throw error;
+    }
+  }
+
+  async #attempt(step: string, work: Promise<void> | undefined): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.#parts.log.error(`${step}: ${(error as Error).message}`);
+    }
+  }
+}
+
+/** iptables' own exit code where somebody holds its lock for too long. */
+const LOCKED = 4;
+const isLocked = (error: unknown): boolean => error instanceof CommandError && error.exitCode === LOCKED;

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { readBoolean } from '#proxy/config/go-boolean.ts';
+import { readBoolean } from '#log/go-boolean.ts';
 
 /** CoreDNS's flags and ours, as they were given. */
 export interface ServeFlags {

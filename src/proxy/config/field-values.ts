@@ -1,7 +1,7 @@
 import { shown } from '#kube/manifests/shown.ts';
 import { durationText, readDurationMs } from '#log/duration-text.ts';
+import { readBoolean } from '#log/go-boolean.ts';
 import type { Field, FieldValue } from './fields.ts';
-import { readBoolean } from './go-boolean.ts';
 
 /** A value, or what is wrong with what was given. */
 export type Read<T> = { readonly value: T } | { readonly fault: string };

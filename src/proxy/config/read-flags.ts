@@ -1,6 +1,6 @@
+import { readBoolean } from '#log/go-boolean.ts';
 import { valueOfFlag } from './field-values.ts';
 import { COMMON_FLAGS, type CommandFlag, FIELDS, type Field, type FieldValue } from './fields.ts';
-import { readBoolean } from './go-boolean.ts';
 
 /** A value and where it was given, for messages. */
 export interface Given {

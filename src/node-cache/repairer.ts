@@ -25,7 +25,7 @@ export class Repairer {
   readonly #trouble: Trouble;
   #timer: NodeJS.Timeout | null = null;
   #dueMs = Number.POSITIVE_INFINITY;
-  #lastMs = 0;
+  #lastMs = Number.NEGATIVE_INFINITY;
   #running: Promise<void> | null = null;
   #isStopped = false;
 

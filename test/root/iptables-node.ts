@@ -1,6 +1,6 @@
+import type { IptablesVariant } from '#netfilter/iptables/commands.ts';
+import { iptablesCommands } from '#netfilter/iptables/commands.ts';
 import { type CommandResult, type Run, runCommand, runOrThrow } from '#netfilter/run.ts';
-import type { IptablesVariant } from '#proxy/backends/iptables/commands.ts';
-import { iptablesCommands } from '#proxy/backends/iptables/commands.ts';
 import { iptablesBackend } from '#proxy/backends/iptables/index.ts';
 import type { RuleWriter } from '#proxy/rule-backend.ts';
 import type { IpFamily } from '#proxy/rule-options.ts';

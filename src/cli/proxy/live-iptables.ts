@@ -1,9 +1,9 @@
+import { iptablesCommands } from '#netfilter/iptables/commands.ts';
 import { readRule } from '#netfilter/iptables/read-save.ts';
 import type { Match, Rule } from '#netfilter/iptables/rule.ts';
 import { ruleText } from '#netfilter/iptables/text.ts';
 import { type Run, runOrThrow } from '#netfilter/run.ts';
 import { CANARY } from '#proxy/backends/iptables/chain-names.ts';
-import { iptablesCommands } from '#proxy/backends/iptables/commands.ts';
 import { baseJumps } from '#proxy/backends/iptables/frame.ts';
 import { jumpCorrections, ownedChains } from '#proxy/backends/iptables/leftovers.ts';
 import { type LiveTable, readLive } from '#proxy/backends/iptables/live-rules.ts';

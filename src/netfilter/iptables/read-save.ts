@@ -96,6 +96,8 @@ class RuleReader {
         return { kind: 'in-interface', name: this.#next(), isNot };
       case '--comment':
         return { kind: 'comment', text: this.#next() };
+      case '--sport':
+        return { kind: 'source-port', port: this.#number() };
       case '--dport':
         return { kind: 'destination-port', port: this.#number() };
       case '--src-type':
@@ -153,6 +155,11 @@ class RuleReader {
         return { kind: 'drop' };
       case 'RETURN':
         return { kind: 'return' };
+      case 'NOTRACK':
+        return { kind: 'notrack', isAsCt: false };
+      case 'CT':
+        if (this.#next() !== '--notrack') this.#unknown(name);
+        return { kind: 'notrack', isAsCt: true };
       case 'REJECT':
         if (this.#has('--reject-with')) this.#at += 2;
         return { kind: 'reject' };

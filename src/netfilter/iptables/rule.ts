@@ -9,7 +9,7 @@ export type Match =
   /** `isNamed`: the text loads the match of the same name before `-p`, as kube-proxy writes it. */
   | { readonly kind: 'protocol'; readonly protocol: Protocol; readonly isNamed: boolean }
   | { readonly kind: 'source' | 'destination'; readonly range: string; readonly isNot: boolean }
-  | { readonly kind: 'destination-port'; readonly port: number }
+  | { readonly kind: 'source-port' | 'destination-port'; readonly port: number }
   /** A name that ends in `+` stands for all that begin so. */
   | { readonly kind: 'in-interface'; readonly name: string; readonly isNot: boolean }
   | { readonly kind: 'local-address'; readonly side: 'src' | 'dst'; readonly isNot: boolean }
@@ -37,6 +37,8 @@ export type Target =
   | { readonly kind: 'masquerade'; readonly isFullyRandom: boolean }
   | { readonly kind: 'dnat'; readonly address: string; readonly port: number }
   | { readonly kind: 'mark'; readonly operation: 'or' | 'xor'; readonly value: number }
+  /** Connection tracking does not see the packet. `isAsCt`: by the name of the target that does it. */
+  | { readonly kind: 'notrack'; readonly isAsCt: boolean }
   /** Counts, and goes on. */
   | { readonly kind: 'none' };
 

@@ -69,6 +69,19 @@ const RULES: readonly (readonly [rule: Rule, written: string, saved: string])[] 
     '-A C ! -i veth+ -m addrtype --dst-type LOCAL -j REJECT --reject-with icmp-port-unreachable',
   ],
   [
+    {
+      matches: [
+        { kind: 'protocol', protocol: 'udp', isNamed: false },
+        { kind: 'source', range: '169.254.20.10', isNot: false },
+        { kind: 'source-port', port: 53 },
+      ],
+      target: { kind: 'notrack', isAsCt: false },
+    },
+    '-A C -p udp -s 169.254.20.10 --sport 53 -j NOTRACK',
+    '-A C -s 169.254.20.10/32 -p udp -m udp --sport 53 -j NOTRACK',
+  ],
+  [{ matches: [], target: { kind: 'notrack', isAsCt: true } }, '-A C -j CT --notrack', '-A C -j CT --notrack'],
+  [
     { matches: [comment('nothing follows')], target: { kind: 'none' } },
     '-A C -m comment --comment "nothing follows"',
     '-A C -m comment --comment "nothing follows"',

@@ -23,6 +23,8 @@ const matchText = (match: Match): string => {
       return `${not(match)}-s ${match.range}`;
     case 'destination':
       return `${not(match)}-d ${match.range}`;
+    case 'source-port':
+      return `--sport ${match.port}`;
     case 'destination-port':
       return `--dport ${match.port}`;
     case 'in-interface':
@@ -57,6 +59,8 @@ const targetText = (target: Exclude<Target, { kind: 'none' }>): string => {
     case 'reject':
     case 'return':
       return target.kind.toUpperCase();
+    case 'notrack':
+      return target.isAsCt ? 'CT --notrack' : 'NOTRACK';
     case 'masquerade':
       return target.isFullyRandom ? 'MASQUERADE --random-fully' : 'MASQUERADE';
     case 'dnat':

@@ -173,6 +173,7 @@ class Walk {
         return [{ ...branch, mark: mark >>> 0 }];
       }
       case 'return':
+      case 'notrack':
       case 'none':
         return [branch];
     }
@@ -195,6 +196,8 @@ class Walk {
       case 'recent-set':
         return true;
       case 'recent-check':
+      // A flow begins at any port.
+      case 'source-port':
         return false;
       case 'protocol':
         return match.protocol === protocol;

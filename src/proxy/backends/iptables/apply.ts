@@ -1,10 +1,10 @@
+import { type IptablesCommands, WAIT } from '#netfilter/iptables/commands.ts';
 import { CommandError, runOrThrow } from '#netfilter/run.ts';
 import { isLargeCluster } from '../../model/large-cluster.ts';
 import type { ServicePorts } from '../../model/service-port.ts';
 import type { RuleWriter, SyncReport, WriterEnvironment } from '../../rule-backend.ts';
 import type { RuleOptions } from '../../rule-options.ts';
 import { CANARY } from './chain-names.ts';
-import { type IptablesCommands, WAIT } from './commands.ts';
 import { CANARY_TABLES, filterFrame, natFrame } from './frame.ts';
 import { fullParts } from './full-parts.ts';
 import { readLive } from './live-rules.ts';

@@ -1,8 +1,8 @@
+import { iptablesCommands, WAIT } from '#netfilter/iptables/commands.ts';
 import { chainLine } from '#netfilter/iptables/text.ts';
 import { CommandError, type Run, runOrThrow } from '#netfilter/run.ts';
 import type { IpFamily } from '../../rule-options.ts';
 import { CANARY } from './chain-names.ts';
-import { iptablesCommands, WAIT } from './commands.ts';
 import { CANARY_TABLES } from './frame.ts';
 import { jumpRemovals, ownedChains } from './leftovers.ts';
 import { type LiveTable, readLive } from './live-rules.ts';

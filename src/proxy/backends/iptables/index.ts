@@ -1,9 +1,9 @@
+import { type IptablesVariant, iptablesCommands, requireIptables } from '#netfilter/iptables/commands.ts';
 import type { RuleBackend } from '../../rule-backend.ts';
 import { removeSets, removeVirtualServers } from '../ipvs/clean-up.ts';
 import { removeTables } from '../nftables/remove.ts';
 import { IptablesWriter } from './apply.ts';
 import { cleanUpIptables } from './clean-up.ts';
-import { type IptablesVariant, iptablesCommands, requireIptables } from './commands.ts';
 import { diffRules } from './diff.ts';
 import { renderRules } from './render.ts';
 import { traceRules } from './trace.ts';

@@ -1,5 +1,4 @@
-import { CommandError, type Run } from '#netfilter/run.ts';
-import type { IpFamily } from '../../rule-options.ts';
+import { CommandError, type Run } from '../run.ts';
 
 /** Which of the two iptables: `default` is what the commands on the path are. */
 export type IptablesVariant = 'default' | 'legacy' | 'nft';
@@ -11,7 +10,7 @@ export interface IptablesCommands {
   readonly restore: string;
 }
 
-export const iptablesCommands = (family: IpFamily, variant: IptablesVariant = 'default'): IptablesCommands => {
+export const iptablesCommands = (family: 'IPv4' | 'IPv6', variant: IptablesVariant = 'default'): IptablesCommands => {
   const base = `${family === 'IPv6' ? 'ip6tables' : 'iptables'}${variant === 'default' ? '' : `-${variant}`}`;
   return { iptables: base, save: `${base}-save`, restore: `${base}-restore` };
 };

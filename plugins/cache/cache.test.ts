@@ -92,12 +92,6 @@ describe('hits', () => {
     expect(textsOf(hit)).toEqual([`example.org. 60 IN SOA ${SOA}`]);
   });
 
-  it('share one reply within a second', () => {
-    const bench = new CacheBench();
-    bench.ask();
-    expect(bench.ask()).toBe(bench.ask());
-  });
-
   it('are found whatever the spelling of the name', () => {
     const bench = new CacheBench();
     bench.ask('cAcHeD.oRg.');
@@ -226,6 +220,21 @@ describe('disable', () => {
     bench.ask();
     bench.ask();
     expect(bench.calls).toBe(3);
+  });
+});
+
+describe('denial 9984 1', () => {
+  it.each([60, 5, 0])('keeps a denial of TTL %i for 1 s, as the greatest TTL wins over the least', (ttl) => {
+    const bench = new CacheBench('cache {\n success 9984 30\n denial 9984 1\n serve_stale 1h verify 1800ms\n}');
+    bench.backend = () => nxdomain(ttl);
+    expect(ttlOf(bench.ask('no.org.'))).toBe(1);
+    bench.advance(0.9);
+    bench.ask('no.org.');
+    expect(bench.calls).toBe(1);
+    bench.advance(0.1);
+    bench.backend = () => positive(60);
+    bench.ask('no.org.');
+    expect(bench.calls).toBe(2);
   });
 });
 

@@ -1,6 +1,7 @@
 import { longestMatch } from '#dns/name.ts';
 import { OPCODE } from '#dns/registry/opcodes.ts';
 import type { Answer, Next, Query, Reply } from '#plugin/index.ts';
+import type { CacheMemory } from './cache-memory.ts';
 import { forClient, wantsAuthenticated } from './for-client.ts';
 import type { Item } from './item.ts';
 import { type CacheSurroundings, Keeper } from './keeper.ts';
@@ -35,6 +36,11 @@ export class Cache {
     return this.#keeper.sizeOf(store);
   }
 
+  /** Shares the room of this memory from now on; gives a function that ends it and gives up what is kept. */
+  share(memory: CacheMemory): () => void {
+    return this.#keeper.share(memory);
+  }
+
   handle(query: Query, next: Next): Reply | Promise<Reply> {
     // NOTIFY and UPDATE are no look-ups, even if they have a question.
     if (query.request.opcode !== OPCODE.QUERY) return next(query);
@@ -43,9 +49,10 @@ export class Cache {
     const meters = this.#metrics.of(query.server.label, query.view);
     meters.requests.value++;
     const key = keyOf(query);
-    const item = this.#keeper.find(key, nowMs, meters);
+    const item = this.#keeper.find(key, nowMs);
     if (item === null) return this.#miss(query, next, key, meters);
     meters.hit(item.store);
+    item.isUsed = true;
     if (item.ttlAt(nowMs) > 0) return this.#hit(item, query, next, key, nowMs, meters);
     return this.#stale.serve(item, { query, next, key, meters, isStale: true });
   }

@@ -1,6 +1,7 @@
-import { definePlugin } from '#plugin/index.ts';
+import { definePlugin, type Lease, type Services } from '#plugin/index.ts';
 import { Cache } from './cache.ts';
-import { CacheMetrics } from './metrics.ts';
+import { CacheMemory } from './cache-memory.ts';
+import { CacheMetrics, followMemory } from './metrics.ts';
 import { readOptions } from './options.ts';
 
 /** Keeps replies and answers from them. */
@@ -9,7 +10,17 @@ export default definePlugin({
   isOnce: true,
   // A hit says in the provenance until when it may be repeated; a miss forbids it.
   isRepeatable: true,
-  options: ['success', 'denial', 'prefetch', 'serve_stale', 'serve_stale_policy', 'servfail', 'disable', 'keepttl'],
+  options: [
+    'success',
+    'denial',
+    'prefetch',
+    'serve_stale',
+    'serve_stale_policy',
+    'servfail',
+    'disable',
+    'keepttl',
+    'memory',
+  ],
   setup({ directive, block, faults, services }) {
     const options = readOptions(directive, block.zones, faults);
     const cache = new Cache(options, new CacheMetrics(services.metrics, options.zones), {
@@ -17,6 +28,24 @@ export default definePlugin({
       clock: services.clock,
       random: services.random,
     });
-    return { handle: (query, next) => cache.handle(query, next) };
+    let lease: Lease<CacheMemory> | null = null;
+    let endSharing = (): void => undefined;
+    return {
+      handle: (query, next) => cache.handle(query, next),
+      start() {
+        lease = services.shared.claim('cache memory', () => openMemory(services));
+        endSharing = cache.share(lease.value);
+      },
+      async stop() {
+        endSharing();
+        await lease?.release();
+      },
+    };
   },
 });
+
+const openMemory = ({ metrics, random }: Services): CacheMemory => {
+  const memory = new CacheMemory(random);
+  followMemory(metrics, memory);
+  return memory;
+};

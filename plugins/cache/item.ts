@@ -1,12 +1,14 @@
 import { RCODE } from '#dns/registry/rcodes.ts';
-import { Answer } from '#plugin/index.ts';
+import type { Answer } from '#plugin/index.ts';
 import type { StoreName } from './metrics.ts';
-import { withTtl } from './ttl.ts';
+import { isPackedAuthentic, packReply, unpackReply } from './packed-reply.ts';
 
 /** What an item is made from. */
 export interface ItemFields {
   /** The store it is kept in. */
   readonly store: StoreName;
+  readonly key: string;
+  /** All of its records have the TTL of `ttlSeconds`. */
   readonly reply: Answer;
   readonly ttlSeconds: number;
   readonly storedAtMs: number;
@@ -19,14 +21,19 @@ export interface ItemFields {
   readonly lastKnownGood: Item | null;
 }
 
-/** What a record takes beside the octets of its owner and its RDATA, about: two objects, and a copy with the TTL of the last hit. */
-const RECORD_OCTETS = 250;
-/** What an item takes beside its records, about. */
-const ITEM_OCTETS = 700;
+/**
+ * What an item takes beside the characters of its reply and its key, about: the object, its times, its key and reply as texts, its
+ * dependencies, its places in the map and the list of its store (bench/micro/cache-memory.ts).
+ */
+const ITEM_OCTETS = 310;
+/** What a list of dependencies takes, and each of them. */
+const SLOTS_OCTETS = 64;
+const SLOT_OCTETS = 16;
 
 /** A reply as it is kept, with what is known of its use. */
 export class Item {
   readonly store: StoreName;
+  readonly key: string;
   readonly ttlSeconds: number;
   readonly storedAtMs: number;
   readonly slots: readonly number[];
@@ -36,13 +43,11 @@ export class Item {
   readonly isServerFailure: boolean;
   /** Memory that it takes, about. */
   readonly octets: number;
-  readonly #reply: Answer;
-  /** The reply of this second, as made last; hits within one second share it. */
-  #plain: Answer | null = null;
-  #authenticated: Answer | null = null;
-  #lastTtl = -1;
-  /** Where its store notes its key. */
+  readonly #packed: string;
+  /** Its place in the list of its store. */
   place = -1;
+  /** True once it, or the one it took the place of, was found to answer from: the name is asked for more than once. */
+  isUsed = false;
   /** Hits with no gap longer than `prefetch` says, and when the last was. */
   hits = 0;
   lastHitMs = Number.NEGATIVE_INFINITY;
@@ -54,15 +59,21 @@ export class Item {
 
   constructor(fields: ItemFields) {
     this.store = fields.store;
+    this.key = fields.key;
     this.ttlSeconds = fields.ttlSeconds;
     this.storedAtMs = fields.storedAtMs;
-    this.slots = fields.slots;
-    this.seen = fields.seen;
+    this.slots = fields.slots.length === 0 ? NO_SLOTS : fields.slots;
+    this.seen = fields.slots.length === 0 ? NO_SLOTS : fields.seen;
     this.isAnswering = fields.isAnswering;
     this.lastKnownGood = fields.lastKnownGood;
     this.isServerFailure = fields.reply.rcode === RCODE.SERVFAIL;
-    this.#reply = fields.reply;
-    this.octets = octetsOf(fields.reply) + (fields.lastKnownGood?.octets ?? 0);
+    this.#packed = packReply(fields.reply);
+    this.octets =
+      ITEM_OCTETS +
+      this.#packed.length +
+      fields.key.length +
+      (fields.slots.length === 0 ? 0 : SLOTS_OCTETS + SLOT_OCTETS * fields.slots.length) +
+      (fields.lastKnownGood?.octets ?? 0);
   }
 
   /** Whole seconds since it was stored. */
@@ -80,16 +91,7 @@ export class Item {
    * plugin/cache/item.go); AD is set only for who asked for it (RFC 6840, section 5.8).
    */
   replyWith(ttl: number, wantsAuthenticated: boolean): Answer {
-    if (ttl !== this.#lastTtl) {
-      this.#lastTtl = ttl;
-      this.#plain = this.#authenticated = null;
-    }
-    if (wantsAuthenticated && this.#reply.isAuthenticData) {
-      this.#authenticated ??= this.#make(ttl, true);
-      return this.#authenticated;
-    }
-    this.#plain ??= this.#make(ttl, false);
-    return this.#plain;
+    return unpackReply(this.#packed, ttl, wantsAuthenticated && isPackedAuthentic(this.#packed));
   }
 
   /** Counts a hit for `prefetch`. */
@@ -110,24 +112,6 @@ export class Item {
     this.#retryAtMs = isRefreshed || pauseMs === 0 ? Number.NEGATIVE_INFINITY : nowMs + pauseMs;
     this.#isRefreshing = false;
   }
-
-  #make(ttl: number, isAuthenticData: boolean): Answer {
-    const { rcode, isRecursionAvailable, answer, authority, additional } = this.#reply;
-    return new Answer({
-      rcode,
-      isAuthoritative: true,
-      isRecursionAvailable,
-      isAuthenticData,
-      answer: withTtl(answer, ttl),
-      authority: withTtl(authority, ttl),
-      additional: withTtl(additional, ttl),
-    });
-  }
 }
 
-const octetsOf = ({ answer, authority, additional }: Answer): number => {
-  let octets = ITEM_OCTETS;
-  for (const section of [answer, authority, additional])
-    for (const { owner, rdata } of section) octets += RECORD_OCTETS + owner.length + rdata.length;
-  return octets;
-};
+const NO_SLOTS: readonly number[] = Object.freeze([]);

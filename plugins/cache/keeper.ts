@@ -1,6 +1,7 @@
 import { longestMatch } from '#dns/name.ts';
 import { type Answer, type Clock, type Generations, isCurrent, type Query } from '#plugin/index.ts';
 import { answersQuestion } from './answers-question.ts';
+import { type CacheMember, CacheMemory } from './cache-memory.ts';
 import { Item } from './item.ts';
 import type { Meters, StoreName } from './metrics.ts';
 import type { CacheOptions } from './options.ts';
@@ -28,15 +29,44 @@ export class Keeper {
   readonly #surroundings: CacheSurroundings;
   readonly #stores: Readonly<Record<StoreName, Store>>;
   readonly #staleSeconds: number;
+  readonly #member: CacheMember;
+  /** The stores' own, until they share one. */
+  readonly #ownMemory: CacheMemory;
+  /** Counters of the query that something was kept for last. */
+  #meters: Meters | null = null;
 
   constructor(options: CacheOptions, surroundings: CacheSurroundings) {
     this.#options = options;
     this.#surroundings = surroundings;
-    this.#stores = {
-      success: new Store(options.success.capacity, surroundings.random),
-      denial: new Store(options.denial.capacity, surroundings.random),
-    };
     this.#staleSeconds = Math.floor(options.stale.upToMs / 1000);
+    this.#ownMemory = new CacheMemory(surroundings.random);
+    this.#stores = { success: this.#makeStore('success'), denial: this.#makeStore('denial') };
+    this.#member = { stores: Object.values(this.#stores), limitOctets: options.memoryOctets };
+    this.#ownMemory.join(this.#member);
+  }
+
+  #makeStore(name: StoreName): Store {
+    const { clock, random } = this.#surroundings;
+    return new Store(
+      {
+        capacity: this.#options[name].capacity,
+        staleSeconds: this.#staleSeconds,
+        random,
+        nowMs: () => clock.monotonicMs(),
+        evicted: () => this.#meters?.evicted(name),
+      },
+      this.#ownMemory,
+    );
+  }
+
+  /** Shares the room of this memory from now on, without what is kept; gives a function that ends it. */
+  share(memory: CacheMemory): () => void {
+    memory.join(this.#member);
+    for (const store of this.#member.stores) store.moveTo(memory);
+    return () => {
+      for (const store of this.#member.stores) store.moveTo(this.#ownMemory);
+      memory.leave(this.#member);
+    };
   }
 
   sizeOf(store: StoreName): number {
@@ -47,14 +77,14 @@ export class Keeper {
    * The item to answer from, fresh or (with `serve_stale`) stale, or null. Denial goes before success, but a SERVFAIL gives way to a
    * usable success, and with `prefer_positive` so does everything. One whose dependencies have changed is dropped, never given.
    */
-  find(key: string, nowMs: number, meters: Meters): Item | null {
+  find(key: string, nowMs: number): Item | null {
     if (this.#options.stale.isPositivePreferred && this.#staleSeconds > 0) {
       const answering = this.#findAnswering(key, nowMs);
       if (answering !== null) return answering;
     }
-    const denial = this.#findIn('denial', key, nowMs, meters);
-    if (denial === null) return this.#findIn('success', key, nowMs, meters);
-    return denial.isServerFailure ? (this.#findIn('success', key, nowMs, meters) ?? denial) : denial;
+    const denial = this.#findIn('denial', key, nowMs);
+    if (denial === null) return this.#findIn('success', key, nowMs);
+    return denial.isServerFailure ? (this.#findIn('success', key, nowMs) ?? denial) : denial;
   }
 
   isCurrent(item: Item): boolean {
@@ -88,6 +118,7 @@ export class Keeper {
     const isAnswering = store === 'success' && this.#options.stale.isPositivePreferred && answersQuestion(reply, query);
     const item = new Item({
       store,
+      key,
       reply: leveled,
       ttlSeconds,
       storedAtMs: this.#surroundings.clock.monotonicMs(),
@@ -96,17 +127,18 @@ export class Keeper {
       isAnswering,
       lastKnownGood: store === 'success' && !isAnswering ? this.#lastKnownGood(key) : null,
     });
-    this.#put(key, item, meters);
+    this.#put(item, meters);
     return { reply: leveled, item };
   }
 
-  #put(key: string, item: Item, meters: Meters): void {
+  #put(item: Item, meters: Meters): void {
     const { success, denial } = this.#stores;
-    const evicted = this.#stores[item.store].set(key, item);
-    if (evicted > 0) meters.evicted(item.store, evicted);
+    this.#meters = meters;
+    this.#stores[item.store].set(item);
     // The newest word on this key is positive. CoreDNS leaves the denial in place after some refreshes, and with `serve_stale` it then
     // hides the answer; it can't be meant.
-    if (item.store === 'success' && (item.isAnswering || !this.#options.stale.isPositivePreferred)) denial.delete(key);
+    if (item.store === 'success' && (item.isAnswering || !this.#options.stale.isPositivePreferred))
+      denial.delete(item.key);
     meters.holds('success', success);
     meters.holds('denial', denial);
   }
@@ -117,13 +149,12 @@ export class Keeper {
     return clampTtl(leastTtl(reply, kind, bounds.maxTtlMs), bounds);
   }
 
-  #findIn(name: StoreName, key: string, nowMs: number, meters: Meters): Item | null {
+  #findIn(name: StoreName, key: string, nowMs: number): Item | null {
     const store = this.#stores[name];
     const item = store.get(key);
     if (item === undefined) return null;
     if (!this.isCurrent(item)) {
       store.delete(key);
-      meters.holds(name, store);
       return null;
     }
     return this.#isInTime(item, nowMs) ? item : null;

@@ -1,5 +1,5 @@
 import { type Name, textFromName } from '#dns/name.ts';
-import type { Counter, CounterFamily, Gauge, GaugeFamily } from '#metrics/families.ts';
+import type { Counter, CounterFamily, GaugeFamily } from '#metrics/families.ts';
 import type { Metrics } from '#metrics/metrics.ts';
 import type { RepeatedTally } from '#plugin/index.ts';
 
@@ -75,8 +75,7 @@ export class Meters {
   readonly tally: Readonly<Record<StoreName, RepeatedTally>>;
   readonly #families: CacheMetrics;
   readonly #hits: Record<StoreName, Counter | null> = { success: null, denial: null };
-  readonly #entries: Record<StoreName, Gauge | null> = { success: null, denial: null };
-  readonly #octets: Record<StoreName, Gauge | null> = { success: null, denial: null };
+  readonly #isFollowed: Record<StoreName, boolean> = { success: false, denial: false };
   readonly #evictions: Record<StoreName, Counter | null> = { success: null, denial: null };
   #misses: Counter | null = null;
 
@@ -111,17 +110,17 @@ export class Meters {
     this.#families.servedStale.at(this.server, this.#families.zones, this.view).add();
   }
 
-  evicted(store: StoreName, count: number): void {
+  evicted(store: StoreName): void {
     this.#evictions[store] ??= this.#families.evictions.at(this.server, store, this.#families.zones, this.view);
-    this.#evictions[store].value += count;
+    this.#evictions[store].value++;
   }
 
-  /** What a store holds now. */
-  holds(store: StoreName, { size, octets }: { readonly size: number; readonly octets: number }): void {
-    this.#entries[store] ??= this.#families.entries.at(this.server, store, this.#families.zones, this.view);
-    this.#octets[store] ??= this.#families.octets.at(this.server, store, this.#families.zones, this.view);
-    this.#entries[store].set(size);
-    this.#octets[store].set(octets);
+  /** Tells of a store what it holds at each scrape: others' replies may take its room at any time. */
+  holds(name: StoreName, store: { readonly size: number; readonly octets: number }): void {
+    if (this.#isFollowed[name]) return;
+    this.#isFollowed[name] = true;
+    this.#families.entries.at(this.server, name, this.#families.zones, this.view).follow(() => store.size);
+    this.#families.octets.at(this.server, name, this.#families.zones, this.view).follow(() => store.octets);
   }
 
   #hitsIn(store: StoreName): Counter {
@@ -129,3 +128,19 @@ export class Meters {
     return this.#hits[store];
   }
 }
+
+/** Exposes what all stores of the process take together, and what they may. */
+export const followMemory = (metrics: Metrics, memory: { readonly octets: number; readonly limit: number }): void => {
+  const held = metrics.gauge({
+    name: 'cluster_dns_cache_memory_bytes',
+    help: 'Memory that the replies in all stores take together, about.',
+    labels: [],
+  });
+  const limit = metrics.gauge({
+    name: 'cluster_dns_cache_memory_limit_bytes',
+    help: 'What the replies in all stores may take together.',
+    labels: [],
+  });
+  held.at().follow(() => memory.octets);
+  limit.at().follow(() => memory.limit);
+};

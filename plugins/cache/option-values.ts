@@ -26,3 +26,19 @@ export const readDuration = (token: Token, faults: Faults, prefix = ''): number 
   if (ms === null) faults.add(prefix + durationComplaint(token.text), token);
   return ms;
 };
+
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1e3,
+  Ki: 2 ** 10,
+  M: 1e6,
+  Mi: 2 ** 20,
+  G: 1e9,
+  Gi: 2 ** 30,
+};
+
+/** Octets of a size as Kubernetes writes it (`64Mi`, `100M`, a `B` behind it allowed), or null. */
+export const readOctets = (text: string): number | null => {
+  const [, number, unit = ''] = /^(\d{1,12})([kMG]|[KMG]i)?B?$/.exec(text) ?? [];
+  return number === undefined ? null : Number(number) * (UNITS[unit] as number);
+};

@@ -38,7 +38,18 @@ describe('readOptions', () => {
       },
       servfailMs: 5000,
       isTtlKept: false,
+      memoryOctets: null,
     });
+  });
+
+  it.each([
+    ['64Mi', 67_108_864],
+    ['64MiB', 67_108_864],
+    ['100M', 100_000_000],
+    ['1Gi', 1_073_741_824],
+    ['2000000', 2_000_000],
+  ])('reads memory %s', (size, octets) => {
+    expect(read(`cache {\n memory ${size}\n}`).memoryOctets).toBe(octets);
   });
 
   it('takes a number in front of the zones as the TTL of both stores', () => {
@@ -132,6 +143,11 @@ describe('faults', () => {
     ['cache {\n disable\n}', `disable: ${ARGUMENTS} 'disable'`],
     ['cache {\n disable invalid example.com\n}', 'invalid: cache type for disable must be "success" or "denial"'],
     ['cache {\n keepttl arg1\n}', `arg1: ${ARGUMENTS} 'arg1'`],
+    ['cache {\n memory\n}', `memory: ${ARGUMENTS} 'memory'`],
+    ['cache {\n memory 64Mi 1\n}', `1: ${ARGUMENTS} '1'`],
+    ['cache {\n memory lots\n}', 'lots: invalid memory: lots'],
+    ['cache {\n memory 64Ti\n}', '64Ti: invalid memory: 64Ti'],
+    ['cache {\n memory 64\n}', '64: memory must be 1Mi at least: 64'],
     ['cache\ncache', 'cache: this plugin can only be used once per Server Block'],
   ])('of `%s`', (stanza, fault) => {
     expect(faultsOf(stanza)).toEqual([fault]);

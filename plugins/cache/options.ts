@@ -2,7 +2,7 @@ import { readInteger } from '#corefile/readers.ts';
 import type { Directive, Faults, OptionLine, Token } from '#corefile/tree.ts';
 import type { Name } from '#dns/name.ts';
 import { fallthroughZones, zonesFromArgs } from '#plugin/index.ts';
-import { readDuration, readWhole } from './option-values.ts';
+import { readDuration, readOctets, readWhole } from './option-values.ts';
 import { readServeStale, readStalePolicy, type StaleOptions } from './stale-options.ts';
 
 /** What one of the two stores keeps. */
@@ -34,12 +34,15 @@ export interface CacheOptions {
   /** How long SERVFAIL and NOTIMP are kept; 0 is not at all. */
   readonly servfailMs: number;
   readonly isTtlKept: boolean;
+  /** What the replies of all server blocks may take together; null where it is not said here. */
+  readonly memoryOctets: number | null;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly unknown[] ? T[K] : Mutable<T[K]> };
 
 const DEFAULT_CAPACITY = 10_000;
 const MIN_TTL_MS = 5000;
+const LEAST_MEMORY_OCTETS = 1024 * 1024;
 
 const defaults = (zones: readonly Name[]): Mutable<CacheOptions> => ({
   zones,
@@ -49,6 +52,7 @@ const defaults = (zones: readonly Name[]): Mutable<CacheOptions> => ({
   stale: { upToMs: 0, isVerified: false, verifyTimeoutMs: 0, ttlSeconds: 0, recheckMs: 0, isPositivePreferred: false },
   servfailMs: MIN_TTL_MS,
   isTtlKept: false,
+  memoryOctets: null,
 });
 
 /** Reads `cache [TTL] [ZONES...] { ... }`. What is wrong goes to `faults`, and its default stands in. */
@@ -105,9 +109,21 @@ const readOption = (line: OptionLine, options: Mutable<CacheOptions>, faults: Fa
       if (line.args.length > 0) faults.argument(line.args.at(-1) as Token);
       options.isTtlKept = true;
       return;
+    case 'memory':
+      return readMemory(line, options, faults);
     default:
       faults.argument(line.name);
   }
+};
+
+/** `memory SIZE`, as Kubernetes writes quantities: `64Mi`. */
+const readMemory = (line: OptionLine, options: Mutable<CacheOptions>, faults: Faults) => {
+  const [size] = line.args;
+  if (size === undefined || line.args.length > 1) return faults.argument(line.args.at(-1) ?? line.name);
+  const octets = readOctets(size.text);
+  if (octets === null) faults.add(`invalid memory: ${size.text}`, size, 'write a size such as 64Mi');
+  else if (octets < LEAST_MEMORY_OCTETS) faults.add(`memory must be 1Mi at least: ${size.text}`, size);
+  else options.memoryOctets = octets;
 };
 
 const readTtlSeconds = (token: Token, faults: Faults): number | null => {

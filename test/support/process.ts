@@ -17,6 +17,8 @@ export interface ProcessOptions {
   readonly netns?: string;
   /** Another program than `PROGRAM`. */
   readonly program?: string;
+  /** In place of Node.js with a program. */
+  readonly command?: readonly string[];
   /** A command in front that becomes the server, such as `prlimit --nofile=128`. */
   readonly prefix?: readonly string[];
 }
@@ -31,10 +33,18 @@ export class ServerProcess {
 
   constructor(
     args: readonly string[],
-    { cwd, stdin, env, netns, program = PROGRAM, prefix = [] }: ProcessOptions = {},
+    {
+      cwd,
+      stdin,
+      env,
+      netns,
+      program = PROGRAM,
+      prefix = [],
+      command: own = [process.execPath, program],
+    }: ProcessOptions = {},
   ) {
     const inside = netns === undefined ? [] : ['ip', 'netns', 'exec', netns];
-    const [command = '', ...rest] = [...inside, ...prefix, process.execPath, program, ...args];
+    const [command = '', ...rest] = [...inside, ...prefix, ...own, ...args];
     const child = spawn(command, rest, { cwd, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child = child;
     child.stdin.on('error', () => undefined);

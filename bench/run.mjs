@@ -9,6 +9,7 @@ const PROGRAMS = {
   api: ['bench/api/loop-delay.ts'],
   churn: ['bench/api/loop-delay.ts', 'test/server/churn/load.ts'],
   load: ['bench/asker/ask.ts', 'bench/floor/echo.ts'],
+  'node-cache': ['bench/node-cache/cluster-dns.ts', 'bench/node-cache/first-answer.ts'],
   proxy: ['bench/proxy/measure.ts', 'bench/proxy/connector.ts', 'bench/proxy/listener.ts'],
   overload: ['bench/asker/ask.ts', 'bench/overload/upstream.ts'],
 };

@@ -17,6 +17,8 @@ export interface DnsperfOptions {
   readonly cpu: number | null;
   /** With an OPT, EDNS size 4096. Left out: without. */
   readonly isEdns?: boolean;
+  /** Network namespace to run it in. Left out: that of the bench. */
+  readonly netns?: string;
   /** How often it asks the whole file at the most. Left out: until the time is over. */
   readonly passes?: number;
 }
@@ -33,7 +35,7 @@ export interface DnsperfResult {
 
 /** Runs dnsperf once. Rejects where it can't be run or printed no result. */
 export const dnsperf = async (options: DnsperfOptions): Promise<DnsperfResult> => {
-  const { address, port, queryFile, seconds, clients, outstanding, isTcp, rate, cpu, isEdns, passes } = options;
+  const { address, port, queryFile, seconds, clients, outstanding, isTcp, rate, cpu, isEdns, passes, netns } = options;
   const args = [
     '-s',
     address,
@@ -54,8 +56,12 @@ export const dnsperf = async (options: DnsperfOptions): Promise<DnsperfResult> =
   if (isEdns) args.push('-e');
   if (passes !== undefined) args.push('-n', String(passes));
   if (rate > 0) args.push('-Q', String(rate));
-  const [command, all] = cpu === null ? ['dnsperf', args] : ['taskset', ['-c', String(cpu), 'dnsperf', ...args]];
-  const { stdout } = await execute(command as string, all as string[], { maxBuffer: 1 << 24 });
+  const [command = '', ...all] = [
+    ...(netns === undefined ? [] : ['ip', 'netns', 'exec', netns]),
+    ...(cpu === null ? [] : ['taskset', '-c', String(cpu)]),
+    ...['dnsperf', ...args],
+  ];
+  const { stdout } = await execute(command, all, { maxBuffer: 1 << 24 });
   const number = (pattern: RegExp): number => {
     const match = pattern.exec(stdout);
     if (match === null) throw new Error(`dnsperf printed no ${pattern.source}:\n${stdout}`);

@@ -36,3 +36,9 @@ export const residentMiB = (pid: number): number => {
   const match = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
   return Number(match?.[1]) / 1024;
 };
+
+/** The same of the processes that it has started and that still run. */
+export const childrenMiB = (pid: number): number =>
+  readdirSync(`/proc/${pid}/task`)
+    .flatMap((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean))
+    .reduce((sum, child) => sum + residentMiB(Number(child)), 0);

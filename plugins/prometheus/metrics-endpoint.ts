@@ -1,18 +1,14 @@
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import { joinHostPort } from '#dns/address.ts';
 import { textFromName } from '#dns/name.ts';
 import { claimEndpoint, type OpenEndpoint } from '#http-endpoint/claim.ts';
-import type { EndpointReply, EndpointRequest } from '#http-endpoint/endpoint.ts';
+import { metricsReply } from '#http-endpoint/metrics-reply.ts';
 import { declareAlways } from '#metrics/always.ts';
-import { CONTENT_TYPE, type Metrics } from '#metrics/metrics.ts';
+import type { Metrics } from '#metrics/metrics.ts';
 import { declareProcess } from '#metrics/process-metrics.ts';
 import { declareAllRuntime, declareRuntime } from '#metrics/runtime-metrics.ts';
 import type { BlockInfo, Services } from '#plugin/index.ts';
 import type { PrometheusOptions } from './options.ts';
 import { readWebConfig } from './web-config.ts';
-
-const compress = promisify(gzip);
 
 /** The /metrics endpoint of one server block, and the gauges that tell what is configured. */
 export class MetricsEndpoint {
@@ -53,8 +49,7 @@ export class MetricsEndpoint {
       warn: (message) => ownLog.warning(message),
       tls,
     });
-    const scrape = (request: EndpointRequest): Promise<EndpointReply> => replyTo(request, metrics);
-    this.#endPath = this.#open?.endpoint.serve('/metrics', scrape) ?? null;
+    this.#endPath = this.#open?.endpoint.serve('/metrics', (request) => metricsReply(metrics, request)) ?? null;
   }
 
   async stop(): Promise<void> {
@@ -86,10 +81,3 @@ export class MetricsEndpoint {
         }
   }
 }
-
-const replyTo = async ({ acceptsGzip }: EndpointRequest, metrics: Metrics): Promise<EndpointReply> => {
-  const text = await metrics.render();
-  if (!acceptsGzip) return { status: 200, body: text, headers: { 'Content-Type': CONTENT_TYPE } };
-  const headers = { 'Content-Type': CONTENT_TYPE, 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' };
-  return { status: 200, body: await compress(text), headers };
-};

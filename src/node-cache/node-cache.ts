@@ -25,6 +25,7 @@ export class NodeCache {
   readonly #parts: NodeCacheParts;
   readonly #repairers: Repairer[] = [];
   #keeper: Keeper | null = null;
+  #started: Promise<void> = Promise.resolve();
   #isServing = false;
 
   constructor(parts: NodeCacheParts) {
@@ -35,7 +36,34 @@ export class NodeCache {
    * Puts the link up, then the rules, beside the start of the server, which binds to the link's addresses. Resolves when the server answers and queries come to
    * it. Rejects with the reason, and has taken back what it did then.
    */
-  async start(serve: () => Promise<unknown>): Promise<void> {
+  start(serve: () => Promise<unknown>): Promise<void> {
+    const started = this.#start(serve);
+    this.#started = started.catch(() => undefined);
+    return started;
+  }
+
+  /** New queries go elsewhere from now on, where there is an elsewhere: the server is about to end. Never rejects. */
+  async drain(): Promise<void> {
+    await Promise.all(this.#repairers.map((repairer) => repairer.stop()));
+    await this.#keeper?.stop();
+    if (this.#isServing && !this.#parts.settings.skipTeardown)
+      await this.#attempt('drain', this.#parts.bypass?.drain());
+  }
+
+  /**
+   * Takes out this instance's rules, after the sockets were closed. The link stays, and so does the way to the cluster's DNS. What a start that goes on has
+   * done is taken back by that itself, and waited for. Never rejects.
+   */
+  async stop(): Promise<void> {
+    const { bypass, link, settings } = this.#parts;
+    await this.#keeper?.stop();
+    await this.#started;
+    await Promise.all(this.#repairers.map((repairer) => repairer.stop()));
+    if (this.#isServing && !settings.skipTeardown) await this.#attempt('teardown', bypass?.tearDown());
+    link?.close();
+  }
+
+  async #start(serve: () => Promise<unknown>): Promise<void> {
     try {
       await this.#setUpLink();
       // Both are waited for whatever the other does: what has been begun must be over before it can be taken back.
@@ -48,23 +76,6 @@ export class NodeCache {
       throw error;
     }
     this.#lookAfter();
-  }
-
-  /** New queries go elsewhere from now on, where there is an elsewhere: the server is about to end. Never rejects. */
-  async drain(): Promise<void> {
-    await Promise.all(this.#repairers.map((repairer) => repairer.stop()));
-    await this.#keeper?.stop();
-    if (this.#isServing && !this.#parts.settings.skipTeardown)
-      await this.#attempt('drain', this.#parts.bypass?.drain());
-  }
-
-  /** Takes out this instance's rules, after the sockets were closed. The link stays, and so does the way to the cluster's DNS. Never rejects. */
-  async stop(): Promise<void> {
-    const { bypass, link, settings } = this.#parts;
-    await Promise.all(this.#repairers.map((repairer) => repairer.stop()));
-    await this.#keeper?.stop();
-    if (this.#isServing && !settings.skipTeardown) await this.#attempt('teardown', bypass?.tearDown());
-    link?.close();
   }
 
   async #setUpLink(): Promise<void> {

@@ -19,6 +19,8 @@ export interface Libc {
   pipe2(ends: Int32Array, flags: number): number;
   read(fd: number, into: Uint8Array, octets: number): number;
   write(fd: number, from: Uint8Array, octets: number): number;
+  /** `write` in another thread, where the kernel may take its time over it; `errno()` tells nothing of it. */
+  writeAside(fd: number, from: Uint8Array, octets: number): Promise<number>;
   poll(entries: number, count: number, timeoutMs: number): number;
   recvmmsg(fd: number, headers: number, count: number, flags: number, timeout: number): number;
   sendmmsg(fd: number, headers: number, count: number, flags: number): number;
@@ -66,6 +68,7 @@ const load = async (): Promise<Libc> => {
       pipe2: call('int pipe2(void*, int)'),
       read: call('intptr_t read(int, void*, size_t)'),
       write: call('intptr_t write(int, void*, size_t)'),
+      writeAside: aside(library.func('intptr_t write(int, void*, size_t)')),
       poll: call('int poll(uintptr_t, unsigned long, int)'),
       recvmmsg: call('int recvmmsg(int, uintptr_t, unsigned int, int, uintptr_t)'),
       sendmmsg: call('int sendmmsg(int, uintptr_t, unsigned int, int)'),
@@ -79,3 +82,15 @@ const load = async (): Promise<Libc> => {
     });
   }
 };
+
+/** `write` in a thread of the pool; what it writes is kept until it is over. */
+const aside =
+  (write: { readonly async: (...args: readonly unknown[]) => void }): Libc['writeAside'] =>
+  (fd, from, octets) =>
+    new Promise((resolve, reject) => {
+      const done = (error: unknown, result: number): void => {
+        if (error === null || error === undefined) resolve(Math.min(result, from.length));
+        else reject(error);
+      };
+      write.async(fd, from, octets, done);
+    });

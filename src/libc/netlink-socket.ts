@@ -68,6 +68,16 @@ export class NetlinkSocket {
     throw new SystemCallError('read', errno);
   }
 
+  /**
+   * Sends a datagram to the kernel, in another thread: its parts may have to wait for a lock. Its replies can be read when this resolves. Rejects with
+   * SystemCallError.
+   */
+  async send(datagram: Uint8Array): Promise<void> {
+    const octets = await this.#libc.writeAside(this.fd, datagram, datagram.length);
+    // The errno is that of another thread; this is what a full buffer, the only likely fault, would tell.
+    if (octets !== datagram.length) throw new SystemCallError('write', ENOBUFS);
+  }
+
   close(): void {
     this.#libc.close(this.fd);
   }

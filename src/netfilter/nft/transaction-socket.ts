@@ -1,0 +1,57 @@
+import { NETLINK_NETFILTER } from '#libc/constants.ts';
+import { SystemCallError } from '#libc/errno.ts';
+import { loadLibc } from '#libc/libc.ts';
+import { NetlinkSocket } from '#libc/netlink-socket.ts';
+import { type NftRequest, readFaults, transactionDatagram } from './message.ts';
+
+/** Changes rules without nft: what that lists of the whole ruleset before each change costs a node with many Services a tenth of a second. */
+export interface TransactionSocket {
+  /** All of it, or nothing. One at a time. Rejects with SystemCallError. */
+  commit(requests: readonly NftRequest[]): Promise<void>;
+  /** Tables that it owns (NFT_TABLE_F_OWNER) go with it. */
+  close(): void;
+}
+
+export type OpenTransactionSocket = () => Promise<TransactionSocket>;
+
+/** In the network namespace that this process is in. Rejects with NoLibc, or SystemCallError. */
+export const openTransactionSocket: OpenTransactionSocket = async () => {
+  const libc = await loadLibc();
+  return new KernelSocket(NetlinkSocket.open(libc, NETLINK_NETFILTER, RECEIVE_BUFFER_OCTETS));
+};
+
+const RECEIVE_BUFFER_OCTETS = 256 * 1024;
+const DATAGRAM_OCTETS = 32 * 1024;
+const EIO = 5;
+
+class KernelSocket implements TransactionSocket {
+  readonly #socket: NetlinkSocket;
+  readonly #datagram = Buffer.alloc(DATAGRAM_OCTETS);
+
+  constructor(socket: NetlinkSocket) {
+    this.#socket = socket;
+  }
+
+  async commit(requests: readonly NftRequest[]): Promise<void> {
+    await this.#socket.send(transactionDatagram(requests));
+    const faults = this.#read();
+    const fault = faults.find((errno) => errno !== 0);
+    if (fault !== undefined) throw new SystemCallError('nftables', fault);
+    // Nothing said no, and nothing yes.
+    if (faults.length === 0) throw new SystemCallError('nftables', EIO);
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  /** The kernel has said all that it has to say before it takes the next datagram. */
+  #read(): readonly number[] {
+    const faults: number[] = [];
+    for (;;) {
+      const octets = this.#socket.receive(this.#datagram);
+      if (octets === 0) return faults;
+      if (octets !== 'lost') faults.push(...readFaults(this.#datagram.subarray(0, octets)));
+    }
+  }
+}

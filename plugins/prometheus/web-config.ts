@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { createSecureContext, type TLSSocket } from 'node:tls';
-import { load } from 'js-yaml';
 import type { EndpointTls } from '#http-endpoint/endpoint.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -41,6 +40,8 @@ export const readWebConfig = async (file: string): Promise<EndpointTls | null> =
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw fail(error.code === 'ENOENT' ? 'no such file' : error.message);
   });
+  // Few have such a file; a start without it need not load the reader of YAML.
+  const { load } = await import('js-yaml');
   let whole: unknown;
   try {
     whole = text.trim() === '' ? {} : (load(text) ?? {});

@@ -1,6 +1,6 @@
 // Runs one benchmark: node bench/run.mjs NAME [options]. Bundles it first, because Node.js 20 does not run TypeScript.
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
@@ -20,6 +20,17 @@ if (entry === undefined) {
   console.error(`usage: node bench/run.mjs NAME [options]; there is no bench/${name}.ts (bench/README.md lists them)`);
   process.exit(2);
 }
+/** Tools of the tests find their files where they are themselves, also in a bundle. */
+const places = {
+  name: 'places',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /[/\\]test[/\\]support[/\\].*\.ts$/ }, ({ path }) => ({
+      loader: 'ts',
+      contents: readFileSync(path, 'utf8')
+        .replaceAll('import.meta.dirname', JSON.stringify(dirname(path)))
+        .replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href)),
+    })),
+};
 // Below node_modules, so that koffi, which brings a binary and can't be bundled, is found from there.
 const cache = fileURLToPath(new URL('../node_modules/.cache', import.meta.url));
 mkdirSync(cache, { recursive: true });
@@ -33,7 +44,8 @@ await build({
   platform: 'node',
   format: 'esm',
   target: 'node20',
-  external: ['koffi'],
+  external: ['koffi', 'esbuild'],
+  plugins: [places],
   banner: { js: "import { createRequire as r } from 'node:module'; const require = r(import.meta.url);" },
   logLevel: 'warning',
 });

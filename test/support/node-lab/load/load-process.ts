@@ -9,7 +9,7 @@ import type { Fate, Order, Stream, Told } from './orders.ts';
 /** The program that load processes run; removed by `close`. */
 export class LoadProgram {
   readonly #directory = mkdtempSync(join(tmpdir(), 'cluster-dns-node-load-'));
-  readonly file = join(this.#directory, 'program.mjs');
+  readonly file = join(this.#directory, 'program.cjs');
 
   static async build(): Promise<LoadProgram> {
     const program = new LoadProgram();
@@ -18,9 +18,8 @@ export class LoadProgram {
       outfile: program.file,
       bundle: true,
       platform: 'node',
-      format: 'esm',
+      format: 'cjs',
       target: 'node20',
-      banner: { js: "import { createRequire as r } from 'node:module'; const require = r(import.meta.url);" },
       logLevel: 'warning',
     });
     return program;

@@ -48,10 +48,10 @@ export class Health {
   }
 
   async start(): Promise<void> {
-    const { shared, isLenient } = this.#services;
+    const { shared, isLenient, sharedPorts: ports } = this.#services;
     const { address } = this.#options;
     const warn = (message: string): void => this.#log.warning(message);
-    this.#open = await claimEndpoint({ shared, address, isLenient, warn });
+    this.#open = await claimEndpoint({ shared, address, isLenient, warn, ports });
     // Alive is all it says, in lameduck too: whether to send queries here is for `ready`.
     this.#endPath = this.#open?.endpoint.serve('/health', () => ({ status: 200, body: 'OK' })) ?? null;
   }
@@ -74,8 +74,9 @@ export class Health {
   async stop(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#stopped.abort();
-    this.#endPath?.();
+    // Closing takes a while where another instance has the port, too: whoever comes meanwhile is answered.
     await this.#open?.release();
+    this.#endPath?.();
     this.#open = null;
   }
 

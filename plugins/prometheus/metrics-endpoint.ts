@@ -26,7 +26,7 @@ export class MetricsEndpoint {
   }
 
   async start(): Promise<void> {
-    const { metrics, shared, isLenient, log, revision, version } = this.#services;
+    const { metrics, shared, sharedPorts, isLenient, log, revision, version } = this.#services;
     const { address, webConfigFile, hasRuntimeMetrics } = this.#options;
     declareAlways(metrics);
     declareProcess(metrics);
@@ -48,14 +48,16 @@ export class MetricsEndpoint {
       isLenient,
       warn: (message) => ownLog.warning(message),
       tls,
+      ports: sharedPorts,
     });
     this.#endPath = this.#open?.endpoint.serve('/metrics', (request) => metricsReply(metrics, request)) ?? null;
   }
 
   async stop(): Promise<void> {
-    this.#endPath?.();
     for (const release of this.#releases.splice(0)) await release();
+    // Closing takes a while where another instance has the port, too: whoever comes meanwhile is answered.
     await this.#open?.release();
+    this.#endPath?.();
     this.#open = null;
   }
 

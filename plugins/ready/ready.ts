@@ -21,12 +21,13 @@ export class Ready {
   }
 
   async start(): Promise<void> {
-    const { shared, isLenient, log } = this.#services;
+    const { shared, isLenient, log, sharedPorts: ports } = this.#services;
     const { address, isContinuous } = this.#options;
     const ownLog = log.plugin('ready');
     this.#board = shared.claim('ready/board', () => new ReadyBoard());
     this.#undo.push(this.#board.value.add(this.#readiness(), isContinuous));
-    this.#open = await claimEndpoint({ shared, address, isLenient, warn: (message) => ownLog.warning(message) });
+    const warn = (message: string): void => ownLog.warning(message);
+    this.#open = await claimEndpoint({ shared, address, isLenient, warn, ports });
     if (this.#open === null) return;
     const board = this.#board.value;
     const answer = (): EndpointReply => {

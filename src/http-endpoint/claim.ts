@@ -1,5 +1,5 @@
 import { readHttpAddress } from './address.ts';
-import { type EndpointTls, HttpEndpoint } from './endpoint.ts';
+import { type EndpointPorts, type EndpointTls, HttpEndpoint } from './endpoint.ts';
 
 /** What this room needs of the process's shared resources. */
 export interface EndpointResources {
@@ -13,6 +13,8 @@ export interface EndpointClaim {
   readonly isLenient: boolean;
   readonly warn: (message: string) => void;
   readonly tls?: EndpointTls | null;
+  /** Where another instance may have the address, too. */
+  readonly ports?: EndpointPorts | undefined;
 }
 
 /** An endpoint that listens. `release` gives it back, once; the last release closes it. */
@@ -27,7 +29,8 @@ export interface OpenEndpoint {
  */
 export const claimEndpoint = async (claim: EndpointClaim): Promise<OpenEndpoint | null> => {
   const address = claim.isLenient ? onLoopback(claim.address) : claim.address;
-  const { value, release } = claim.shared.claim(`http/${address}`, () => new HttpEndpoint(address, claim.tls ?? null));
+  const { shared, tls = null, ports = null } = claim;
+  const { value, release } = shared.claim(`http/${address}`, () => new HttpEndpoint(address, tls, ports));
   try {
     await value.open();
     return { endpoint: value, release };

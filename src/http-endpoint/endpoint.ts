@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises';
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type ServerOptions as TlsOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -24,6 +25,17 @@ export interface EndpointTls {
   readonly accepts?: (socket: TLSSocket) => boolean;
 }
 
+/** Listens on ports that another instance of the program may have at the same time. */
+export interface EndpointPorts {
+  /** Rejects with the system's word as the error's `code`. */
+  listen(server: Server, host: string, port: number): Promise<EndpointPort>;
+}
+
+export interface EndpointPort {
+  /** Leads new connections to the other instance, where there is one, and resolves once closing the server resets none. Never rejects. */
+  leave(): Promise<void>;
+}
+
 export type EndpointHandler = (request: EndpointRequest) => EndpointReply | Promise<EndpointReply>;
 
 /** No path of a request: each begins with a slash. */
@@ -44,13 +56,18 @@ const PLAIN = 'text/plain; charset=utf-8';
 export class HttpEndpoint {
   readonly address: string;
   readonly #tls: EndpointTls | null;
+  readonly #ports: EndpointPorts | null;
   readonly #handlers = new Map<string, EndpointHandler[]>();
   #server: Server | null = null;
   #opened: Promise<void> | null = null;
+  #port: EndpointPort | null = null;
+  #isLeaving = false;
 
-  constructor(address: string, tls: EndpointTls | null = null) {
+  /** `ports`: where another instance may have the address, too. */
+  constructor(address: string, tls: EndpointTls | null = null, ports: EndpointPorts | null = null) {
     this.address = address;
     this.#tls = tls;
+    this.#ports = ports;
   }
 
   /** Listens, once. Rejects with Go's wording where the address can't be had. */
@@ -81,6 +98,8 @@ export class HttpEndpoint {
     const server = this.#server;
     this.#server = null;
     if (server === null) return;
+    this.#isLeaving = true;
+    await this.#port?.leave();
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
       server.close(() => {
@@ -112,12 +131,16 @@ export class HttpEndpoint {
         if (!accepts(socket)) socket.destroy();
       });
     server.maxConnections = MAX_CONNECTIONS;
-    const where = host === '' ? {} : { host: await this.#resolve(host) };
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => reject(this.#listenError(error)));
-      server.listen({ port: Number(port), ...where }, resolve);
-    });
-    server.removeAllListeners('error');
+    const where: { readonly host?: string } = host === '' ? {} : { host: await this.#resolve(host) };
+    try {
+      if (this.#ports !== null) this.#port = await this.#ports.listen(server, where.host ?? '', Number(port));
+      else {
+        server.listen({ port: Number(port), ...where });
+        await once(server, 'listening');
+      }
+    } catch (error) {
+      throw this.#listenError(error as NodeJS.ErrnoException);
+    }
     // A socket that breaks later concerns its connection alone.
     server.on('error', () => undefined);
     this.#server = server;
@@ -150,6 +173,8 @@ export class HttpEndpoint {
       'Content-Type': PLAIN,
       ...reply.headers,
       'Content-Length': Buffer.byteLength(reply.body),
+      // Whoever keeps a connection is to make the next one with the other instance.
+      ...(this.#isLeaving ? { Connection: 'close' } : {}),
     });
     response.end(isHead ? undefined : reply.body);
   }

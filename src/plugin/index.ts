@@ -42,6 +42,6 @@ export { Generations } from './generations.ts';
 export { isCurrent, Provenance, type RepeatedQuery, type RepeatedTally } from './provenance.ts';
 export { ANY_UDP_SIZE, type Peer, Query, type Request, type ServerHandle, type Transport } from './query.ts';
 export { Answer, DROP, type Drop, failure, type Reply, type Transfer } from './reply.ts';
-export { type Clock, type Services, systemClock } from './services.ts';
+export { type Clock, type Services, type SharedPort, type SharedPorts, systemClock } from './services.ts';
 export { type Lease, SharedResources } from './shared.ts';
 export { fallthroughZones, zonesFromArgs, zonesFromText } from './zones.ts';

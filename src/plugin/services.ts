@@ -1,3 +1,4 @@
+import type { Server } from 'node:net';
 import type { Log } from '#log/log.ts';
 import type { Metrics } from '#metrics/metrics.ts';
 import type { Generations } from './generations.ts';
@@ -12,6 +13,18 @@ export interface Clock {
 }
 
 export const systemClock: Clock = { monotonicMs: () => performance.now(), wallMs: () => Date.now() };
+
+/** A TCP port that another instance of this program may have, too. */
+export interface SharedPort {
+  /** Leads new connections to that instance, where there is one, and resolves once closing the server resets none. Never rejects. */
+  leave(): Promise<void>;
+}
+
+/** Opens TCP ports so that another instance of this program may have them at the same time. */
+export interface SharedPorts {
+  /** Has a server listen. Rejects with the system's word as the error's `code`. */
+  listen(server: Server, host: string, port: number): Promise<SharedPort>;
+}
 
 /** What belongs to the process and outlives a configuration. */
 export interface Services {
@@ -28,6 +41,8 @@ export interface Services {
   readonly isLenient: boolean;
   /** True where UDP is to be done without system calls of our own (`-udp-listener dgram`). */
   readonly isDgramOnly?: boolean;
+  /** Where ports are shared with another instance, which takes over from this one or the other way round: TCP ones are opened by this. */
+  readonly sharedPorts?: SharedPorts;
   /** Program name and version, for build_info, chaos and the User-Agent. */
   readonly version: string;
   /** Commit it was built from, '' where that is not known. */

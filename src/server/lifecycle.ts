@@ -15,6 +15,8 @@ export interface ServerOptions extends Omit<ConfigureOptions, 'file' | 'text' | 
   readonly fileName: string;
   /** How UDP is listened to; left out: by dgram. */
   readonly udp?: UdpOptions;
+  /** Waited for when the server is to end, after lameduck and before the listeners take no more: to lead clients elsewhere. */
+  readonly retiring?: () => Promise<void>;
 }
 
 /** A Corefile with faults; the message has all of them, each with its place and its line. */
@@ -44,7 +46,7 @@ export class DnsServer {
     this.#options = options;
     const { services, memoryOctets = MEMORY_OCTETS, udp = { mode: 'dgram' } } = options;
     const udpListeners = new UdpListeners(udp, { services, memoryOctets, hashSeed: this.#hashSeed });
-    this.#listeners = new ListenerSet(udpListeners, new TcpMetrics(services.metrics));
+    this.#listeners = new ListenerSet(udpListeners, new TcpMetrics(services.metrics), services.sharedPorts);
   }
 
   get configuration(): Configuration | null {
@@ -106,6 +108,7 @@ export class DnsServer {
         configuration.instances.map(async (instance) => instance.lameduck?.()),
       );
     if (isGraceful) {
+      await this.#logFaults('retiring', [this.#retiring()]);
       await this.#logFaults('listeners', [this.#listeners.retire()]);
       await this.#drain(configuration);
     }
@@ -156,6 +159,10 @@ export class DnsServer {
       unwanted.map((listener) => listener.close()),
     );
     await this.#stopInstances(old);
+  }
+
+  async #retiring(): Promise<void> {
+    await this.#options.retiring?.();
   }
 
   #drain(configuration: Configuration): Promise<unknown> {

@@ -1,4 +1,5 @@
 import { descriptorLimit } from '#metrics/process-metrics.ts';
+import type { SharedPorts } from '#plugin/index.ts';
 import { addressText, type ListenAddress, type Listener } from './listeners/listener.ts';
 import { TCP_LIMITS, TcpListener } from './listeners/tcp.ts';
 import type { TcpMetrics } from './listeners/tcp-metrics.ts';
@@ -21,14 +22,17 @@ interface Pair {
 export class ListenerSet {
   readonly #udp: UdpListeners;
   readonly #tcpMetrics: TcpMetrics;
+  readonly #sharedPorts: SharedPorts | undefined;
   #pairs = new Map<string, Pair>();
   #groups: readonly ServerGroup[] = [];
   /** UDP sockets wanted for each address by what is served now. */
   #socketCount = 0;
 
-  constructor(udp: UdpListeners, tcpMetrics: TcpMetrics) {
+  /** `sharedPorts`: where another instance may have the ports, too. */
+  constructor(udp: UdpListeners, tcpMetrics: TcpMetrics, sharedPorts?: SharedPorts) {
     this.#udp = udp;
     this.#tcpMetrics = tcpMetrics;
+    this.#sharedPorts = sharedPorts;
     udp.followMainMemory(() => this.#groups.reduce((sum, group) => sum + (group.memory?.octets ?? 0), 0));
   }
 
@@ -91,7 +95,7 @@ export class ListenerSet {
   async #openPair(address: ListenAddress, count: number): Promise<Listener[]> {
     // Clients must not take the descriptors that upstreams, the API server and a reload need.
     const maxConnections = Math.min(TCP_LIMITS.maxConnections, Math.ceil(descriptorLimit() / 2 / count));
-    const tcp = await TcpListener.open(address, this.#tcpMetrics, { ...TCP_LIMITS, maxConnections });
+    const tcp = await TcpListener.open(address, this.#tcpMetrics, { ...TCP_LIMITS, maxConnections }, this.#sharedPorts);
     try {
       return [await this.#udp.open({ host: address.host, port: tcp.port }), tcp];
     } catch (error) {

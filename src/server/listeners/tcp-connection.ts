@@ -88,6 +88,13 @@ export class Connection implements ReplySink {
     socket.on('end', () => this.#end());
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#closed());
+    // Where another instance has the port, too, clients come as soon as it is open.
+    if (owner.group === null) this.#hold();
+  }
+
+  /** Takes what has come before there was a group to ask. */
+  begin(): void {
+    this.#goOn();
   }
 
   get client(): string {

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import type { SharedPort, SharedPorts } from '#plugin/index.ts';
 import type { ServerGroup } from '../server-group.ts';
 import { type ListenAddress, type Listener, listenError } from './listener.ts';
 import { quietTurn } from './quiet-turn.ts';
@@ -37,6 +39,7 @@ export class TcpListener implements Listener, ConnectionOwner, TcpState {
   #stamp = 0;
   #ended: Promise<void> | null = null;
   #port = 0;
+  #shared: SharedPort | null = null;
 
   private constructor(metrics: TcpMetrics, limits: TcpLimits) {
     this.limits = limits;
@@ -45,26 +48,34 @@ export class TcpListener implements Listener, ConnectionOwner, TcpState {
     this.#sweep = setInterval(() => this.#closeOverdue(), Math.min(500, limits.readMs / 2)).unref();
   }
 
-  /** Binds, or rejects with the reason. */
-  static open(address: ListenAddress, metrics: TcpMetrics, limits: TcpLimits = TCP_LIMITS): Promise<TcpListener> {
+  /** Listens, or rejects with the reason. What comes before `serve` waits for it. With `sharedPorts` another instance may have the port, too. */
+  static async open(
+    address: ListenAddress,
+    metrics: TcpMetrics,
+    limits: TcpLimits = TCP_LIMITS,
+    sharedPorts?: SharedPorts,
+  ): Promise<TcpListener> {
     const listener = new TcpListener(metrics, limits);
-    return new Promise((resolve, reject) => {
-      listener.#server.once('error', (error) => {
-        clearInterval(listener.#sweep);
-        reject(listenError('tcp', address, error));
-      });
-      listener.#server.listen(
-        { ...(address.host === '' ? {} : { host: address.host, ipv6Only: true }), port: address.port, exclusive: true },
-        () => {
-          listener.#port = (listener.#server.address() as { port: number }).port;
-          listener.#server.removeAllListeners('error');
-          // No more file descriptors: as where there are too many connections, the one that has been idle longest makes room.
-          listener.#server.on('error', () => firstIdle(listener.#connections)?.destroy('limit'));
-          metrics.add(listener);
-          resolve(listener);
-        },
-      );
-    });
+    try {
+      await listener.#listen(address, sharedPorts);
+    } catch (error) {
+      clearInterval(listener.#sweep);
+      throw listenError('tcp', address, error);
+    }
+    listener.#port = (listener.#server.address() as { port: number }).port;
+    // No more file descriptors: as where there are too many connections, the one that has been idle longest makes room.
+    listener.#server.on('error', () => firstIdle(listener.#connections)?.destroy('limit'));
+    metrics.add(listener);
+    return listener;
+  }
+
+  async #listen({ host, port }: ListenAddress, sharedPorts: SharedPorts | undefined): Promise<void> {
+    const server = this.#server;
+    if (sharedPorts !== undefined) this.#shared = await sharedPorts.listen(server, host, port);
+    else {
+      server.listen({ ...(host === '' ? {} : { host, ipv6Only: true }), port, exclusive: true });
+      await once(server, 'listening');
+    }
   }
 
   get port(): number {
@@ -81,10 +92,13 @@ export class TcpListener implements Listener, ConnectionOwner, TcpState {
   }
 
   serve(group: ServerGroup): void {
+    const isFirst = this.group === null;
     this.group = group;
+    if (isFirst) for (const connection of this.#connections) connection.begin();
   }
 
   async retire(): Promise<void> {
+    await this.#shared?.leave();
     // Connections that the kernel has made, and what clients have sent over them, count as taken.
     await quietTurn(() => [...this.#connections].reduce((sum, { bytesRead }) => sum + bytesRead, this.#stamp));
     this.#endServer();

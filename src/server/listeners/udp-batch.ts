@@ -109,16 +109,14 @@ export class UdpBatchListener implements Listener, HandedQueries {
   }
 
   async keepThreads(count: number): Promise<void> {
-    const [first] = this.#sockets;
     const going = this.#sockets.slice(count);
-    if (first === undefined || going.length === 0) return;
-    first.steerToFirst(count);
+    if (going.length === 0) return;
+    // Not by a program that chooses (SO_ATTACH_REUSEPORT_CBPF): it would choose among the sockets of another instance, too.
+    for (const socket of going) socket.refuse();
     await new Promise((resolve) => setTimeout(resolve, SETTLES_MS));
     await Promise.all(this.#threads.threads.slice(count).map((thread) => thread.remove(this.#number)));
-    // The kernel puts the last socket in the place of one that closes: from the last on, none changes places.
-    for (const socket of going.reverse()) this.#close(socket);
+    for (const socket of going) this.#close(socket);
     this.#sockets.length = count;
-    first.steerNoMore();
   }
 
   async retire(): Promise<void> {

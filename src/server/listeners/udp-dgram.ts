@@ -1,7 +1,10 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { addressFromText } from '#dns/address.ts';
+import type { Libc } from '#libc/libc.ts';
+import { UdpSocket } from '#libc/udp-socket.ts';
 import type { Peer } from '#plugin/index.ts';
 import type { ReplySink, ServerGroup } from '../server-group.ts';
 import { LimitKeeper } from '../source-limit/limit-keeper.ts';
@@ -14,6 +17,8 @@ import { quietTurn } from './quiet-turn.ts';
 /** How often a wildcard listener looks for addresses that came or went. */
 const ADDRESS_CHECK_MS = 5000;
 const RECEIVE_BUFFER_OCTETS = 4 * 1024 * 1024;
+/** A datagram that was on its way into a socket while new ones were turned away has arrived by then. */
+const SETTLES_MS = 50;
 
 /** Sends over the socket that was asked, so the reply leaves from the address that the query went to. */
 class UdpSink implements ReplySink {
@@ -61,6 +66,9 @@ class BoundSocket {
   limiter: SourceLimiter | null = null;
   /** Messages that have come. */
   received = 0;
+  /** The same socket where another instance may have the address, too. */
+  #shared: UdpSocket | null = null;
+  #isReading = false;
 
   constructor(host: string, queries: DgramQueries) {
     this.#queries = queries;
@@ -82,16 +90,41 @@ class BoundSocket {
       this.socket.once('error', reject);
       this.socket.bind({ address: host, port, exclusive: true }, () => {
         this.socket.off('error', reject);
-        this.socket.on('error', ignoreFailure);
-        this.#local = this.socket.address();
+        this.#begin();
         growReceiveBuffer(this.socket);
         resolve();
       });
     });
   }
 
+  /** Binds so that another instance may have the address, too. What comes before `read` waits in the socket. */
+  bindShared(libc: Libc, host: string, port: number): void {
+    this.#shared = UdpSocket.open(libc, { host, port, receiveBufferOctets: RECEIVE_BUFFER_OCTETS });
+    this.#local = { address: host, port: this.#shared.port };
+  }
+
+  /** Begins to read where that was put off; `group` must be there. */
+  read(): void {
+    if (this.#shared === null || this.#isReading) return;
+    this.socket.bind({ fd: this.#shared.fd });
+    this.#shared.keepToUser();
+    this.#begin();
+  }
+
+  /** Leaves what comes from now on to another instance, where that may have the address. */
+  refuse(): void {
+    this.#shared?.refuse();
+  }
+
   close(): Promise<void> {
+    if (!this.#isReading) this.#shared?.close();
     return new Promise((resolve) => this.socket.close(() => resolve()));
+  }
+
+  #begin(): void {
+    this.#isReading = true;
+    this.socket.on('error', ignoreFailure);
+    this.#local = this.socket.address();
   }
 
   #message(bytes: Buffer, remote: RemoteInfo): void {
@@ -148,12 +181,20 @@ export const localAddresses = (): string[] => {
   return [...found];
 };
 
+export interface DgramOptions {
+  /** Lists this machine's addresses. */
+  readonly addresses?: () => string[];
+  /** Given where another instance may have the addresses, too: dgram has no way to SO_REUSEPORT in Node.js 20. */
+  readonly libc?: Libc | null;
+}
+
 /**
  * UDP by `node:dgram`. For all addresses ('' as host) it binds each local address by itself: dgram has no IP_PKTINFO, and a reply
  * must leave from the address that was asked. Addresses that come or go are followed.
  */
 export class UdpDgramListener implements Listener {
   readonly #addresses: () => string[];
+  readonly #libc: Libc | null;
   readonly #sockets = new Map<string, BoundSocket>();
   readonly #queries: DgramQueries;
   readonly #limit: LimitKeeper;
@@ -163,24 +204,29 @@ export class UdpDgramListener implements Listener {
   #port: number;
   #isRetired = false;
 
-  private constructor(address: ListenAddress, queries: DgramQueries, addresses: () => string[]) {
+  private constructor(
+    address: ListenAddress,
+    queries: DgramQueries,
+    { addresses = localAddresses, libc }: DgramOptions,
+  ) {
     this.#queries = queries;
     this.#limit = new LimitKeeper(queries.services);
     this.#addresses = addresses;
+    this.#libc = libc ?? null;
     this.#port = address.port;
   }
 
-  /** Binds, or rejects with the reason. `addresses` lists this machine's addresses. */
+  /** Binds, or rejects with the reason. */
   static async open(
     address: ListenAddress,
     queries: DgramQueries,
-    addresses: () => string[] = localAddresses,
+    options: DgramOptions = {},
   ): Promise<UdpDgramListener> {
-    const listener = new UdpDgramListener(address, queries, addresses);
+    const listener = new UdpDgramListener(address, queries, options);
     try {
       if (address.host !== '') await listener.#bind(address.host);
       else {
-        for (const host of addresses()) await listener.#bind(host);
+        for (const host of listener.#addresses()) await listener.#bind(host);
         // Without a free descriptor the addresses can't be listed; the next look tries again.
         const follow = (): void => void listener.#follow().catch(ignoreFailure);
         listener.#timer = setInterval(follow, ADDRESS_CHECK_MS).unref();
@@ -205,9 +251,13 @@ export class UdpDgramListener implements Listener {
     for (const bound of this.#sockets.values()) this.#hand(bound);
   }
 
-  /** dgram has no way to refuse what comes later: it is answered as far as it is until `close`. */
+  /** dgram by itself has no way to refuse what comes later: it is answered as far as it is until `close`. */
   async retire(): Promise<void> {
     this.#isRetired = true;
+    if (this.#libc !== null) {
+      for (const bound of this.#sockets.values()) bound.refuse();
+      await delay(SETTLES_MS);
+    }
     await this.#readAll();
   }
 
@@ -226,7 +276,8 @@ export class UdpDgramListener implements Listener {
   async #bind(host: string): Promise<void> {
     const bound = new BoundSocket(host, this.#queries);
     try {
-      await bound.bind(host, this.#port);
+      if (this.#libc === null) await bound.bind(host, this.#port);
+      else bound.bindShared(this.#libc, host, this.#port);
     } catch (error) {
       await bound.close();
       throw error;
@@ -239,6 +290,7 @@ export class UdpDgramListener implements Listener {
   #hand(bound: BoundSocket): void {
     bound.group = this.#group;
     bound.limiter = this.#limiter;
+    if (this.#group !== null) bound.read();
   }
 
   async #follow(): Promise<void> {

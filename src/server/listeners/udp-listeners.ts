@@ -23,7 +23,7 @@ interface BatchOptions {
 }
 
 interface Surroundings {
-  readonly services: Pick<Services, 'metrics' | 'log' | 'generations' | 'clock'>;
+  readonly services: Pick<Services, 'metrics' | 'log' | 'generations' | 'clock' | 'sharedPorts'>;
   readonly hashSeed: number;
   readonly memoryOctets: number;
 }
@@ -76,8 +76,10 @@ export class UdpListeners {
   }
 
   async open(address: ListenAddress): Promise<Listener> {
-    if (this.#threads === null) return UdpDgramListener.open(address, this.#dgram());
-    return UdpBatchListener.open(address, this.#threads, this.#surroundings.services);
+    const { services } = this.#surroundings;
+    if (this.#threads !== null) return UdpBatchListener.open(address, this.#threads, services);
+    const libc = services.sharedPorts === undefined ? null : await loadLibc();
+    return UdpDgramListener.open(address, this.#dgram(), { libc });
   }
 
   /** Ends the threads; all listeners must be closed by then. */

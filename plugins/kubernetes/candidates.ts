@@ -1,10 +1,10 @@
 import { RR_TYPE } from '#dns/registry/rr-types.ts';
+import { parseRequest, type RecordRequest } from '#kube/name-grammar.ts';
 import type { ReadyAddress, ServiceEntry, SliceEntry } from '#kube/store.ts';
 import { octetsOf } from '#kube/store.ts';
 import type { Ask } from './ask.ts';
 import { type Backend, isExposed } from './backend.ts';
 import { endpointName } from './endpoint-name.ts';
-import { parseRequest, type RecordRequest } from './name-grammar.ts';
 import { isReverse } from './options.ts';
 
 /** One (owner, address, port) that a name stands for. */

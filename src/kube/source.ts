@@ -8,9 +8,16 @@ import type { ServiceCidr } from './objects/service-cidr.ts';
 export type KubeObject = Service | EndpointSlice | Namespace | Pod | Node | ServiceCidr;
 export type Kind = KubeObject['kind'];
 
+/** What an object is known by, whatever else of it is kept. */
+export interface Known {
+  readonly namespace: string;
+  readonly name: string;
+  readonly resourceVersion: string;
+}
+
 /** One object that is new or different, or that is gone. */
-export type Change =
-  | { readonly type: 'set'; readonly object: KubeObject }
+export type Change<T extends Known = KubeObject> =
+  | { readonly type: 'set'; readonly object: T }
   | { readonly type: 'delete'; readonly kind: Kind; readonly namespace: string; readonly name: string };
 
 /** What to watch; Services always. */

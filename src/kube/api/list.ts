@@ -1,6 +1,7 @@
 import { asObject, asText } from '../objects/json.ts';
 import { ProtobufListSplitter } from '../protobuf/list-splitter.ts';
 import { KIND_SCHEMAS } from '../protobuf/schema.ts';
+import type { Known } from '../source.ts';
 import { readChunks } from './chunks.ts';
 import type { ApiClient } from './client.ts';
 import type { Clock } from './clock.ts';
@@ -19,7 +20,7 @@ const PAGE_OBJECTS = 1000;
 export interface ListOptions {
   readonly client: ApiClient;
   readonly clock: Clock;
-  readonly resource: Resource;
+  readonly resource: Resource<Known>;
   readonly signal: AbortSignal;
   /** Called with each object as the server gives it. */
   readonly take: (raw: unknown) => void;

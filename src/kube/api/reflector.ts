@@ -1,5 +1,5 @@
 import type { Log } from '#log/log.ts';
-import type { Change } from '../source.ts';
+import type { Change, Known, KubeObject } from '../source.ts';
 import { Backoff } from './backoff.ts';
 import type { ApiClient } from './client.ts';
 import type { Clock } from './clock.ts';
@@ -20,18 +20,20 @@ const RESUME_MS = 100;
 /** A server without a kind is asked again after this long: it may have been brought up to date. */
 const ABSENT_MS = 600_000;
 
-export interface ReflectorOptions {
+export interface ReflectorOptions<T extends Known = KubeObject> {
   readonly client: ApiClient;
-  readonly resource: Resource;
+  readonly resource: Resource<T>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
-  readonly change: (change: Change) => void;
+  readonly change: (change: Change<T>, old: T | undefined) => void;
   /** Called at the end of the first whole list. */
   readonly synced: () => void;
   /** Told of each change that a watch has brought, once it is applied: ms since its octets were read. */
   readonly applied: (ms: number) => void;
   readonly staleness: KindStaleness;
+  /** What is done without it, for the log; that of DNS unless it is given. */
+  readonly meanwhile?: string | undefined;
   /** Told of each list that failed. */
   readonly listFailed: () => void;
 }
@@ -49,9 +51,9 @@ export interface ReflectorOptions {
  * @kubernetes/client-node's informer ends for good at an HTTP 500, does not page, asks for no bookmarks and may
  * leave a watch open after its stop; list, watch and reflector.test.ts hold these cases.
  */
-export class Reflector {
-  readonly #options: ReflectorOptions;
-  readonly #known: KnownObjects;
+export class Reflector<T extends Known = KubeObject> {
+  readonly #options: ReflectorOptions<T>;
+  readonly #known: KnownObjects<T>;
   readonly #backoff: Backoff;
   readonly #trouble: TroubleLog;
   /** Where the next watch begins; null: a list is needed. */
@@ -67,14 +69,19 @@ export class Reflector {
   /** The server does not have the kind: that has been said. */
   #isAbsent = false;
 
-  constructor(options: ReflectorOptions) {
+  constructor(options: ReflectorOptions<T>) {
     this.#options = options;
-    this.#known = new KnownObjects(options.resource.kind, (change) => this.#emit(change));
+    this.#known = new KnownObjects(options.resource.kind, (change, old) => this.#emit(change, old));
     this.#backoff = new Backoff(options.random);
-    this.#trouble = new TroubleLog(options.log, options.resource.title, options.client.commonTrouble);
+    this.#trouble = new TroubleLog(
+      options.log,
+      options.resource.title,
+      options.client.commonTrouble,
+      options.meanwhile,
+    );
   }
 
-  get known(): KnownObjects {
+  get known(): KnownObjects<T> {
     return this.#known;
   }
 
@@ -178,7 +185,7 @@ export class Reflector {
     this.#options.applied(this.#options.clock.now() - readAtMs);
   }
 
-  #fill(into: Pick<Relist, 'set' | 'delete'>, { type, raw }: Pick<WatchEvent, 'type' | 'raw'>): void {
+  #fill(into: Pick<Relist<T>, 'set' | 'delete'>, { type, raw }: Pick<WatchEvent, 'type' | 'raw'>): void {
     if (type === 'bookmark') return;
     const object = this.#options.resource.project(raw);
     if (object === null) return;
@@ -239,9 +246,9 @@ export class Reflector {
     staleness.ended();
   }
 
-  #emit(change: Change): void {
+  #emit(change: Change<T>, old: T | undefined): void {
     try {
-      this.#options.change(change);
+      this.#options.change(change, old);
     } catch (error) {
       const { title } = this.#options.resource;
       this.#options.log.error(`a change of ${title} could not be applied: ${textOf(error)}`);

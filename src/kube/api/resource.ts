@@ -4,10 +4,10 @@ import { projectNode } from '../objects/node.ts';
 import { projectPod } from '../objects/pod.ts';
 import { projectService } from '../objects/service.ts';
 import { projectServiceCidr } from '../objects/service-cidr.ts';
-import type { Kind, KubeObject, SourceFilter } from '../source.ts';
+import type { Kind, Known, KubeObject, SourceFilter } from '../source.ts';
 
 /** One kind as the API serves it. */
-export interface Resource {
+export interface Resource<T extends Known = KubeObject> {
   readonly kind: Kind;
   /** For log lines. */
   readonly title: string;
@@ -17,7 +17,7 @@ export interface Resource {
   /** A server may be without the kind, or keep it to itself: that counts as an empty list. */
   readonly isOptional?: true;
   /** The object cut down; null where it has no name. */
-  readonly project: (raw: unknown) => KubeObject | null;
+  readonly project: (raw: unknown) => T | null;
 }
 
 /** A Pod that has ended has no address any more that is its own. */
@@ -86,5 +86,5 @@ const nodes = (which: 'all' | { readonly name: string }): Resource => ({
 });
 
 /** Path and query of a request for a resource. */
-export const pathOf = (resource: Resource, query: Readonly<Record<string, string>>): string =>
+export const pathOf = (resource: Resource<Known>, query: Readonly<Record<string, string>>): string =>
   `${resource.path}?${new URLSearchParams({ ...resource.selectors, ...query })}`;

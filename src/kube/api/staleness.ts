@@ -14,6 +14,8 @@ export interface Meanwhile {
   readonly stale: string;
   /** As long as it knows nothing yet. */
   readonly unread: string;
+  /** While a list or a watch fails. */
+  readonly failing?: string;
 }
 
 const NAMES: Meanwhile = {

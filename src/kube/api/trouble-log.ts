@@ -25,13 +25,15 @@ export class TroubleLog {
   readonly #log: Log;
   readonly #title: string;
   readonly #common: CommonTrouble;
+  readonly #meanwhile: string;
   readonly #said = new Set<string>();
 
-  /** `common` is the same for all kinds of a server. */
-  constructor(log: Log, title: string, common: CommonTrouble) {
+  /** `common` is the same for all kinds of a server; `meanwhile`: what is done without it. */
+  constructor(log: Log, title: string, common: CommonTrouble, meanwhile = 'what is known is still served') {
     this.#log = log;
     this.#title = title;
     this.#common = common;
+    this.#meanwhile = meanwhile;
   }
 
   /** `isCommon`: another kind that has met the same has said it for this one too. */
@@ -41,7 +43,7 @@ export class TroubleLog {
     if (this.#said.has(reason) || this.#said.size >= 8) return;
     this.#said.add(reason);
     if (isCommon && !this.#common.isNew(reason, this)) return;
-    this.#log.warning(`failed to ${verb} ${this.#title}: ${reason}; what is known is still served, trying again`);
+    this.#log.warning(`failed to ${verb} ${this.#title}: ${reason}; ${this.#meanwhile}, trying again`);
   }
 
   succeeded(): void {

@@ -3,7 +3,7 @@ import { readEnvelope } from '../protobuf/envelope.ts';
 import { FrameSplitter } from '../protobuf/frame-splitter.ts';
 import { readMessage } from '../protobuf/read-message.ts';
 import { KIND_SCHEMAS, WATCH_EVENT } from '../protobuf/schema.ts';
-import type { Kind } from '../source.ts';
+import type { Kind, Known } from '../source.ts';
 import { readChunks } from './chunks.ts';
 import type { ApiClient } from './client.ts';
 import type { Clock } from './clock.ts';
@@ -37,7 +37,7 @@ export interface WatchOptions {
   readonly client: ApiClient;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly resource: Resource;
+  readonly resource: Resource<Known>;
   readonly signal: AbortSignal;
   /** Called once the server has accepted the watch; where it begins with all objects, at their end. */
   readonly opened: () => void;

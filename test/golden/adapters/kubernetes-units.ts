@@ -2,6 +2,7 @@
 import { isWithin, labelsOf, type Name, NameError, nameFromText, wireNameFromText } from '#dns/name.ts';
 import { rrTypeNumber } from '#dns/registry/rr-types.ts';
 import { serviceDifference } from '#kube/index/differences.ts';
+import { parseRequest } from '#kube/name-grammar.ts';
 import type { Service } from '#kube/objects/service.ts';
 import { setupPlugin, testQuery, testServices } from '#plugin/testing.ts';
 import { askOf } from '#plugins/kubernetes/ask.ts';
@@ -10,7 +11,6 @@ import { findCandidates } from '#plugins/kubernetes/candidates.ts';
 import { endpointName } from '#plugins/kubernetes/endpoint-name.ts';
 import kubernetes from '#plugins/kubernetes/index.ts';
 import type { KubernetesInstance } from '#plugins/kubernetes/instance.ts';
-import { parseRequest } from '#plugins/kubernetes/name-grammar.ts';
 import { SharedCluster } from '#plugins/kubernetes/shared-cluster.ts';
 import { type Manifest, TestSource } from '#plugins/kubernetes/testing/bench.ts';
 import { portOf, serviceOf } from '#test/kube-objects.ts';

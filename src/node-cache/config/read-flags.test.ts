@@ -108,11 +108,11 @@ describe('the flags of node-cache', () => {
   });
 
   it('take both address families at once, each address in one spelling and once', () => {
-    const { settings, warnings } = read(['-localip', '169.254.20.10, FD00:0::A,169.254.20.10,fe80:169:254::1,fd00::a']);
+    const { settings, warnings } = read(['-localip', '169.254.20.10, FD00:0::A,169.254.20.10,fd00::169:254,fd00::a']);
     expect(settings.addresses).toEqual([
       { address: '169.254.20.10', family: 4 },
       { address: 'fd00::a', family: 6 },
-      { address: 'fe80:169:254::1', family: 6 },
+      { address: 'fd00::169:254', family: 6 },
     ]);
     expect(settings.fallback).toEqual({ 4: '10.96.200.1', 6: 'fd00::a' });
     expect(warnings).toEqual([]);
@@ -160,9 +160,13 @@ describe('the fallback', () => {
   it('is missed where there is none', () => {
     const text = (address: string): string =>
       `there is no fallback for ${address}: queries are lost while no cache answers; -fallback names the cluster's DNS`;
-    expect(warningsOf(['-localip', '169.254.20.10,fe80:169:254::1'])).toEqual([text('fe80:169:254::1')]);
     expect(warningsOf(['-localip', '169.254.20.10'], {})).toContain(text('169.254.20.10'));
-    expect(warningsOf(['-localip', 'fe80::1', '-rules', 'none'])).toEqual([]);
+    expect(warningsOf(['-localip', '169.254.20.10'], { KUBE_DNS_SERVICE_HOST: 'fd00::1' })).toEqual([
+      text('169.254.20.10'),
+    ]);
+    expect(warningsOf(['-localip', '169.254.20.10', '-rules', 'none'], { KUBE_DNS_SERVICE_HOST: 'fd00::1' })).toEqual(
+      [],
+    );
   });
 });
 
@@ -224,6 +228,7 @@ describe('a command line with faults', () => {
     ['::ffff:10.0.0.1', '"::ffff:10.0.0.1" is an IPv4 address in the form of IPv6: write 10.0.0.1'],
     ['0.0.0.0', '"0.0.0.0" stands for all addresses, not for one'],
     ['::', '"::" stands for all addresses, not for one'],
+    ['fe80::1', 'fe80::1 is link-local, which in IPv6 no client can ask: take one of fd00::/8'],
     ['224.0.0.1', '"224.0.0.1" is not the address of one host'],
     ['ff02::1', '"ff02::1" is not the address of one host'],
     ['010.0.0.1', '"010.0.0.1" is not an IP address'],

@@ -90,6 +90,9 @@ class Reader {
     }
     const { addresses, faults } = readAddresses(this.#text('localip'));
     for (const fault of faults) this.#fault('localip', fault);
+    for (const place of addresses)
+      if (place.family === 6 && isLinkLocal(place))
+        this.#fault('localip', `${place.address} is link-local, which in IPv6 no client can ask: take one of fd00::/8`);
     return addresses;
   }
 

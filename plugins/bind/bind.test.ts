@@ -27,6 +27,7 @@ describe('bind', () => {
     ['bind lo', ['127.0.0.1', '::1']],
     ['bind eth0', ['192.0.2.1', 'fe80::1%eth0']],
     ['bind 1.2.3.4\nbind lo {\n except ::1\n}', ['1.2.3.4', '127.0.0.1']],
+    ['bind 1.2.3.4 FD00:0::5 1.2.3.4\nbind fd00::5 127.0.0.1 lo', ['1.2.3.4', 'FD00:0::5', '127.0.0.1', '::1']],
   ])('reads %j', (stanza, hosts) => {
     expect(read(stanza)).toEqual({ hosts, messages: [] });
   });

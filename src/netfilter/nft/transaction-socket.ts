@@ -6,7 +6,7 @@ import { type NftRequest, readFaults, transactionDatagram } from './message.ts';
 
 /** Changes rules without nft: what that lists of the whole ruleset before each change costs a node with many Services a tenth of a second. */
 export interface TransactionSocket {
-  /** All of it, or nothing. One at a time. Rejects with SystemCallError. */
+  /** All of it, or nothing, after what was committed before. Rejects with SystemCallError. */
   commit(requests: readonly NftRequest[]): Promise<void>;
   /** Tables that it owns (NFT_TABLE_F_OWNER) go with it. */
   close(): void;
@@ -17,22 +17,30 @@ export type OpenTransactionSocket = () => Promise<TransactionSocket>;
 /** In the network namespace that this process is in. Rejects with NoLibc, or SystemCallError. */
 export const openTransactionSocket: OpenTransactionSocket = async () => {
   const libc = await loadLibc();
-  return new KernelSocket(NetlinkSocket.open(libc, NETLINK_NETFILTER, RECEIVE_BUFFER_OCTETS));
+  return new KernelTransactions(NetlinkSocket.open(libc, NETLINK_NETFILTER, RECEIVE_BUFFER_OCTETS));
 };
 
 const RECEIVE_BUFFER_OCTETS = 256 * 1024;
 const DATAGRAM_OCTETS = 32 * 1024;
 const EIO = 5;
 
-class KernelSocket implements TransactionSocket {
+/** Commits by a socket, which it owns. */
+export class KernelTransactions implements TransactionSocket {
   readonly #socket: NetlinkSocket;
   readonly #datagram = Buffer.alloc(DATAGRAM_OCTETS);
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(socket: NetlinkSocket) {
     this.#socket = socket;
   }
 
-  async commit(requests: readonly NftRequest[]): Promise<void> {
+  commit(requests: readonly NftRequest[]): Promise<void> {
+    const committed = this.#last.then(() => this.#commit(requests));
+    this.#last = committed.catch(() => undefined);
+    return committed;
+  }
+
+  async #commit(requests: readonly NftRequest[]): Promise<void> {
     await this.#socket.send(transactionDatagram(requests));
     const faults = this.#read();
     const fault = faults.find((errno) => errno !== 0);

@@ -10,7 +10,8 @@ const FLOW_TIMEOUT = '2m';
 /** An element takes some 200 octets of the kernel. */
 const FLOW_LIMIT = 65_536;
 
-const LOOPBACK = { 4: '127.0.0.0/8', 6: '::1' } as const;
+/** Of UDP: 8 octets, and a DNS header without a question. No client's query is so short. */
+const OWN_QUERY_LENGTH = 20;
 
 /** Text of the permanent table, in the words in which nft lists it. */
 export const permanentText = (plan: Plan): string => {
@@ -69,8 +70,10 @@ const chains = (plan: Plan): readonly string[] => {
       // A client may use a port again.
       `ct state untracked tcp flags syn / syn,ack delete @${FALLBACK_FLOWS} ${flow}`,
       'ct state untracked accept',
-      ...[`saddr ${LOOPBACK[plan.family]}`, ...nowhere(plan)].map((what) => `${ip} ${what} notrack accept`),
-      `tcp flags syn / syn,ack update @${FALLBACK_FLOWS} ${flow}`,
+      `udp length ${OWN_QUERY_LENGTH} notrack accept`,
+      ...nowhere(plan).map((what) => `${ip} ${what} notrack accept`),
+      // Not its SYN alone: connections from before this table are kept, too.
+      `update @${FALLBACK_FLOWS} ${flow}`,
       'goto fallback',
     ]),
     block('chain fallback', fallbackRules(plan)),

@@ -15,6 +15,7 @@ import multisocket from './multisocket/index.ts';
 import prometheus from './prometheus/index.ts';
 import ready from './ready/index.ts';
 import reload from './reload/index.ts';
+import serviceWatch from './service_watch/index.ts';
 import sourceLimit from './source_limit/index.ts';
 import whoami from './whoami/index.ts';
 
@@ -83,6 +84,8 @@ export const PLUGINS: readonly (PluginDefinition | UnbuiltPlugin)[] = [
   unbuilt('auto', 'forward the zones to a name server that has them'),
   unbuilt('secondary', 'forward the zones to their name server'),
   unbuilt('etcd', 'forward the zone to CoreDNS'),
+  // Of our own, too: below `cache`, above what asks others.
+  serviceWatch,
   loop,
   forward,
   unbuilt('grpc', 'use forward with tls://'),

@@ -25,7 +25,12 @@ const OPEN_TO_ALL = ['log', 'metrics'];
 /** What every plugin may import; never another plugin's folder. */
 const PLUGINS_MAY_IMPORT = ['plugin', 'dns', 'corefile', 'http-endpoint'];
 /** The one room a plugin fronts. */
-const FRONTS: Readonly<Record<string, string>> = { kubernetes: 'kube', forward: 'upstream', multisocket: 'server' };
+const FRONTS: Readonly<Record<string, string>> = {
+  kubernetes: 'kube',
+  forward: 'upstream',
+  multisocket: 'server',
+  service_watch: 'kube',
+};
 /** Composes the program, so it may import everything; nobody imports it. */
 const COMPOSES = 'cli';
 /** The only places for packages that stand behind a seam. */

@@ -1,7 +1,7 @@
-import { addressText } from '#dns/address.ts';
 import { type Followed, type FollowOptions, followKinds } from './api/follow-kinds.ts';
 import type { Resource } from './api/resource.ts';
-import { octetsOf, readyAddresses } from './index/service-entry.ts';
+import { addressKey, serviceKey } from './dependency-keys.ts';
+import { readyAddresses } from './index/service-entry.ts';
 import { type EndpointPort, HEADLESS, projectEndpointSlice } from './objects/endpoint-slice.ts';
 import { projectService, type Service } from './objects/service.ts';
 import type { Kind, Known } from './source.ts';
@@ -11,7 +11,7 @@ export type WatchedEndpoints = 'headless' | 'all' | 'none';
 
 export interface NameWatchOptions extends FollowOptions {
   readonly endpoints: WatchedEndpoints;
-  /** The number that a key (`svc/NAMESPACE/NAME`, `ip/ADDRESS`, as in `ClusterStore`) is known by. */
+  /** The number that a key (dependency-keys.ts) is known by. */
   readonly slotOf: (key: string) => number;
 }
 
@@ -116,7 +116,7 @@ const namedService = (raw: unknown, slotOf: SlotOf): NamedObject | null => {
   for (const address of clusterIPs) print.add(address);
   addPorts(print, ports);
   const addresses = clusterIPs[0] === 'None' ? [] : clusterIPs;
-  const nameSlot = slotOf(`svc/${namespace}/${name}`);
+  const nameSlot = slotOf(serviceKey(namespace, name));
   return {
     namespace,
     name,
@@ -136,7 +136,7 @@ const namedSlice = (raw: unknown, slotOf: SlotOf): NamedObject | null => {
   const ready = readyAddresses(slice);
   for (const { text, hostname, targetName } of ready) print.add(text).add(hostname).add(targetName);
   const addresses = ready.map(({ text }) => text);
-  const nameSlot = serviceName === '' ? -1 : slotOf(`svc/${namespace}/${serviceName}`);
+  const nameSlot = serviceName === '' ? -1 : slotOf(serviceKey(namespace, serviceName));
   return {
     namespace,
     name,
@@ -152,14 +152,8 @@ const addPorts = (print: Fingerprint, ports: readonly EndpointPort[] | Service['
 };
 
 const addressSlots = (addresses: readonly string[], slotOf: SlotOf): number | readonly number[] => {
-  const slots = addresses.map((text) => slotOf(`ip/${reverseText(text)}`));
+  const slots = addresses.map((text) => slotOf(addressKey(text)));
   return slots.length === 1 ? (slots[0] as number) : slots;
-};
-
-/** An address in the spelling that all have in common. */
-export const reverseText = (text: string): string => {
-  const octets = octetsOf(text);
-  return octets === null ? text : addressText(octets);
 };
 
 /** 32 bits of a list of texts: FNV-1a. */

@@ -39,8 +39,8 @@ export const wordsOf = (line: string): string[] =>
     ([, quoted, plain]) => quoted?.replace(/\\(.)/g, '$1') ?? plain ?? '',
   );
 
-/** Lines without counters, comments and empty ones. */
-function* linesOf(text: string): Generator<string> {
+/** Lines of such a text without counters, comments and empty ones. */
+export function* linesOf(text: string): Generator<string> {
   let start = 0;
   while (start < text.length) {
     let end = text.indexOf('\n', start);

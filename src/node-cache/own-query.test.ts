@@ -49,7 +49,7 @@ describe("the process's own query", () => {
     expect(await answeringAddresses([four('127.0.0.9')], port)).toEqual([]);
   });
 
-  it('asks for a server status, from loopback', async () => {
+  it('asks for a server status by a header alone, as the rules know it', async () => {
     const seen: Buffer[] = [];
     const port = await answering('127.0.0.9', (query) => {
       seen.push(query);

@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import type { LocalAddress } from './settings.ts';
 
-/** From loopback: by that the rules know the query, and let it through to the cache whether that is taken to be alive or not. */
-const SOURCES: Readonly<Record<4 | 6, string>> = { 4: '127.0.0.1', 6: '::1' };
 const WAIT_MS = 900;
 
 /**
  * Asks the cache of this process on its own addresses, over UDP and from a new port, as a client would. What is asked for is a server status request
- * (opcode 2, RFC 1035, section 4.1.1), which every server answers by itself (NOTIMP): it needs no upstream, and is counted and logged by no plugin. Gives the
- * addresses that answered; waits for at most 0.9 s.
+ * (opcode 2, RFC 1035, section 4.1.1), which every server answers by itself (NOTIMP): it needs no upstream, and is counted and logged by no plugin. It is a
+ * header alone: by its length the rules know it, and let it through to the cache whether that is taken to be alive or not. (By a source of 127.0.0.1 they could
+ * not: kubelet and kube-proxy drop what comes to that from elsewhere and is no reply that conntrack knows.) Gives the addresses that answered; waits for at
+ * most 0.9 s.
  */
 export const answeringAddresses = async (
   addresses: readonly LocalAddress[],
@@ -51,9 +51,7 @@ const ask = (family: 4 | 6, addresses: readonly LocalAddress[], port: number): P
     });
     // A refusal (ICMP) of one address; the others may still answer.
     socket.on('error', () => undefined);
-    socket.bind({ address: SOURCES[family], exclusive: true }, () => {
-      for (const { address } of addresses) socket.send(query, port, address, () => undefined);
-    });
+    for (const { address } of addresses) socket.send(query, port, address, () => undefined);
   });
 };
 

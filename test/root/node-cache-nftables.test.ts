@@ -1,9 +1,16 @@
 /** The nftables rules of a node's cache with real packets: who answers when the cache is alive, and who when it is not. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { NoLibc } from '#libc/libc.ts';
+import type { Listing } from '#netfilter/nft/listing.ts';
+import { cleanUpTables } from '#node-cache/rules/nftables/clean-up.ts';
+import { createText } from '#node-cache/rules/nftables/instance-text.ts';
+import { listTable } from '#node-cache/rules/nftables/nft.ts';
+import { isSameTable } from '#node-cache/rules/nftables/same-table.ts';
 import { until } from '#test/until.ts';
 import { missing, titled } from './needs.ts';
 import {
   addressesOf,
+  type Instance,
   KUBE_DNS,
   LOCAL_DNS,
   NODE_ADDRESS,
@@ -78,13 +85,10 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
       expect(await answers()).toEqual(byCache);
     });
 
-    it("always lets the process's own query through, from the loopback address", async () => {
+    it("always lets the process's own query through, by its length", async () => {
       const { bypass } = await scene.bypass();
       await bypass.setUp();
-      const source = family === 4 ? '127.0.0.1' : '::1';
-      for (const to of addresses)
-        for (const protocol of PROTOCOLS)
-          expect(await scene.ask({ from: 'node', to, protocol, source })).toBe(`cache at ${to}`);
+      for (const to of addresses) expect(await scene.answersItself(to)).toBe(true);
       expect(await scene.connections()).toEqual([]);
     });
 
@@ -172,6 +176,161 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
       expect(await bypass.repair()).toEqual([]);
       await bypass.keepAlive(all);
       expect(await answers()).toEqual(byCache);
+    });
+  });
+
+  it('has in the kernel what it says in words', async () => {
+    const { bypass } = await scene.bypass();
+    await bypass.setUp();
+    const [name = ''] = (await scene.tables()).flatMap(
+      (line) => /^table ip (cluster-dns-node-cache-\S+)/.exec(line)?.[1] ?? [],
+    );
+    for (const family of [4, 6] as const) {
+      const listed = await listTable(scene.run, family, name);
+      expect(listed?.listing.lines).toContain('flags owner');
+      expect(isSameTable(listed?.listing as Listing, createText({ name, dnsPort: 53 }, family))).toBe(true);
+    }
+  });
+
+  it('finds its table as it left it, and connections of the fallback in it', async () => {
+    const before = await scene.bypass();
+    await before.bypass.setUp();
+    const held = await scene.hold({ from: 'pod', to: LOCAL_DNS[4] });
+    const handle = async (): Promise<string> => scene.nft('-a', 'list', 'table', 'ip', 'cluster-dns-node-cache');
+    const listed = await handle();
+    expect(listed).toContain('elements = { 10.244.1.5 .');
+    before.kill();
+
+    const after = await scene.bypass();
+    await after.bypass.setUp();
+    expect((await handle()).split('\n', 1)).toEqual(listed.split('\n', 1));
+    await after.bypass.keepAlive(all);
+    expect(await scene.held(held)).toBe(CLUSTER);
+    expect(await after.bypass.repair()).toEqual([]);
+  });
+
+  it('replaces a table with other addresses, and leaves one of a later layout', async () => {
+    const few = settingsFor({ addresses: addressesOf(4).slice(0, 1) });
+    const before = await scene.bypass(few);
+    await before.bypass.setUp();
+    const after = await scene.bypass();
+    await after.bypass.setUp();
+    await after.bypass.keepAlive(all);
+    expect(await scene.ask({ from: 'pod', to: KUBE_DNS[4], protocol: 'udp' })).toBe(`cache at ${KUBE_DNS[4]}`);
+    // The earlier one lets be what the later one wrote.
+    expect(await before.bypass.repair()).toEqual([]);
+
+    const later = (await scene.nft('list', 'table', 'ip', 'cluster-dns-node-cache')).replace(
+      /layout \d+, rules \w+/,
+      'layout 999, rules 123',
+    );
+    await scene.load(`delete table ip cluster-dns-node-cache\n${later}`);
+    const next = await scene.bypass(few);
+    await next.bypass.setUp();
+    expect(await scene.nft('list', 'table', 'ip', 'cluster-dns-node-cache')).toContain('layout 999');
+    expect(next.lines.join('\n')).toContain('is of a later version (layout 999');
+  });
+
+  it('hears of a flushed ruleset, and of a changed rule, and puts them right', async () => {
+    const { bypass } = await scene.bypass();
+    let changes = 0;
+    bypass.onChange(() => changes++);
+    await bypass.setUp();
+    await bypass.keepAlive(all);
+    const settled = changes;
+    await scene.nft('flush', 'ruleset');
+    await until(() => changes > settled);
+    expect(await bypass.repair()).toEqual(
+      ['ip', 'ip6'].map((ip) => `the nftables table ${ip} cluster-dns-node-cache was gone: made again`),
+    );
+    expect(await bypass.repair()).toEqual([]);
+    expect(await scene.ask({ from: 'pod', to: LOCAL_DNS[4], protocol: 'udp' })).toBe(`cache at ${LOCAL_DNS[4]}`);
+    expect(await scene.connections()).toEqual([]);
+
+    await scene.nft('flush', 'chain', 'ip', 'cluster-dns-node-cache', 'fallback');
+    expect(await bypass.repair()).toEqual([
+      'the nftables table ip cluster-dns-node-cache had been changed: made again',
+    ]);
+    await scene.nft('delete', 'element', 'ip6', 'cluster-dns-node-cache', 'addresses', `{ ${KUBE_DNS[6]} }`);
+    expect(await bypass.repair()).toEqual([
+      'the nftables table ip6 cluster-dns-node-cache had been changed: made again',
+    ]);
+  });
+
+  it('leaves no table of an instance behind a tear-down, nor anything behind an undone set-up', async () => {
+    const first = await scene.bypass();
+    await first.bypass.setUp();
+    await first.bypass.undo();
+    expect(await scene.tables()).toEqual([]);
+
+    const few = await scene.bypass(settingsFor({ addresses: addressesOf(4).slice(0, 2) }));
+    await few.bypass.setUp();
+    await few.bypass.tearDown();
+    expect(await scene.tables()).toEqual(['table ip cluster-dns-node-cache']);
+    const before = await scene.nft('list', 'table', 'ip', 'cluster-dns-node-cache');
+    const next = await scene.bypass();
+    await next.bypass.setUp();
+    await next.bypass.undo();
+    expect(await scene.tables()).toEqual(['table ip cluster-dns-node-cache']);
+    expect(await scene.nft('list', 'table', 'ip', 'cluster-dns-node-cache')).toBe(before);
+  });
+
+  it('is cleaned up, but for what a process still holds', async () => {
+    const { bypass, kill } = await scene.bypass();
+    await bypass.setUp();
+    const { held, removed } = await cleanUpTables(scene.run);
+    expect(held.map(({ table }) => table)).toEqual([
+      expect.stringMatching(/^ip cluster-dns-node-cache-/),
+      expect.stringMatching(/^ip6 cluster-dns-node-cache-/),
+    ]);
+    expect(removed).toEqual([]);
+    kill();
+    expect(await cleanUpTables(scene.run)).toEqual({
+      removed: ['ip cluster-dns-node-cache', 'ip6 cluster-dns-node-cache'],
+      addresses: expect.arrayContaining(all.map(({ address }) => address)),
+      held: [],
+    });
+    expect(await scene.tables()).toEqual([]);
+  });
+
+  describe('where this process cannot speak to the kernel', () => {
+    const withoutSocket = (): Promise<Instance> =>
+      scene.bypass(settingsFor(), scene.run, () => Promise.reject(new NoLibc('the package koffi does not load')));
+
+    it('has nft do it', async () => {
+      const { bypass, lines } = await withoutSocket();
+      await bypass.setUp();
+      expect(lines.join('\n')).toContain('nft is started each second');
+      expect(await scene.ask({ from: 'pod', to: LOCAL_DNS[4], protocol: 'udp' })).toBe(CLUSTER);
+      await bypass.keepAlive(all);
+      await bypass.keepAlive(all);
+      const held = await scene.hold({ from: 'pod', to: LOCAL_DNS[6] });
+      expect(await scene.ask({ from: 'pod', to: LOCAL_DNS[4], protocol: 'udp' })).toBe(`cache at ${LOCAL_DNS[4]}`);
+      await scene.nft('flush', 'ruleset');
+      await bypass.keepAlive(all);
+      expect(lines.join('\n')).toMatch(/table cluster-dns-node-cache-\S+ was gone: made again/);
+      expect(await bypass.repair()).toHaveLength(2);
+      await bypass.drain();
+      expect(await scene.held(held)).toBe(`cache at ${LOCAL_DNS[6]}`);
+      await bypass.tearDown();
+      expect(await scene.tables()).toEqual(['table ip cluster-dns-node-cache', 'table ip6 cluster-dns-node-cache']);
+    });
+
+    it('is cleared away by the next one after a kill, once it is not alive any more', async () => {
+      const killed = await withoutSocket();
+      await killed.bypass.setUp();
+      const dead = (await scene.tables()).filter((line) => /node-cache-\d/.test(line));
+      expect(dead).toHaveLength(2);
+      await killed.bypass.keepAlive(all);
+      const beside = await scene.bypass();
+      await beside.bypass.setUp();
+      expect(await scene.tables()).toEqual(expect.arrayContaining(dead));
+      await beside.bypass.tearDown();
+
+      await until(async () => (await scene.ask({ from: 'pod', to: LOCAL_DNS[4], protocol: 'udp' })) === CLUSTER);
+      const next = await scene.bypass();
+      await next.bypass.setUp();
+      for (const table of dead) expect(await scene.tables()).not.toContain(table);
     });
   });
 });

@@ -1,10 +1,12 @@
-import { NETLINK_NETFILTER } from '#libc/constants.ts';
+import { AF_INET, AF_INET6, NETLINK_NETFILTER, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from '#libc/constants.ts';
+import { checked } from '#libc/errno.ts';
 import { loadLibc } from '#libc/libc.ts';
 import { NetlinkSocket } from '#libc/netlink-socket.ts';
+import { socketAddress } from '#libc/socket-address.ts';
 import { Log } from '#log/log.ts';
 import { SocketEvents } from '#netfilter/nft/events.ts';
 import type { TableName } from '#netfilter/nft/ruleset.ts';
-import { KernelTransactions } from '#netfilter/nft/transaction-socket.ts';
+import { KernelTransactions, type OpenTransactionSocket } from '#netfilter/nft/transaction-socket.ts';
 import { type Run, runOrThrow } from '#netfilter/run.ts';
 import type { Bypass } from '#node-cache/rules/bypass.ts';
 import { openNftablesBypass } from '#node-cache/rules/nftables/index.ts';
@@ -12,6 +14,7 @@ import type { LocalAddress, NodeCacheSettings } from '#node-cache/settings.ts';
 import { inNamespace } from '#test/packet-lab/in-namespace.ts';
 import { CONTROL, CONTROL_PORT, NODE, PacketLab, WORLD } from '#test/packet-lab/lab.ts';
 import type { Outcome, Protocol } from '#test/packet-lab/traffic/orders.ts';
+import { until } from '#test/until.ts';
 
 export type Family = 4 | 6;
 type ByFamily = Readonly<Record<Family, string>>;
@@ -19,6 +22,7 @@ type ByFamily = Readonly<Record<Family, string>>;
 export const POD = 'pod';
 export const CLUSTER_DNS = 'cluster-dns';
 export const PORT = 53;
+const HEADER_OCTETS = 12;
 export const POD_ADDRESS: ByFamily = { 4: '10.244.1.5', 6: 'fd00:10:244:1::5' };
 export const NODE_ADDRESS: ByFamily = { 4: '192.168.0.2', 6: 'fd00:192:168::2' };
 export const DNS_POD: ByFamily = { 4: '10.244.2.53', 6: 'fd00:10:244:2::53' };
@@ -104,18 +108,17 @@ export class Scene {
   }
 
   /** Rules of one instance; `run` in place of the node's. */
-  async bypass(settings = settingsFor(), run = this.run): Promise<Instance> {
+  async bypass(settings = settingsFor(), run = this.run, openSocket?: OpenTransactionSocket): Promise<Instance> {
     const libc = await loadLibc();
     const lines: string[] = [];
     const log = new Log({
       write: (level, _source, message) => lines.push(`${level}: ${message}`),
       flush: async () => undefined,
     });
-    const inNode = <T>(work: () => T): T => inNamespace(`/run/netns/${this.lab.namespace(NODE)}`, work);
-    const open = (): NetlinkSocket => inNode(() => NetlinkSocket.open(libc, NETLINK_NETFILTER, 1 << 20));
+    const open = (): NetlinkSocket => this.#inNode(() => NetlinkSocket.open(libc, NETLINK_NETFILTER, 1 << 20));
     let isClosed = false;
     let close = (): void => undefined;
-    const openSocket = async (): Promise<KernelTransactions> => {
+    const openOwn = async (): Promise<KernelTransactions> => {
       const transactions = new KernelTransactions(open());
       const closeIt = transactions.close.bind(transactions);
       close = () => {
@@ -126,7 +129,7 @@ export class Scene {
       return transactions;
     };
     const openEvents = async (table: TableName): Promise<SocketEvents> => new SocketEvents(open(), table);
-    const bypass = openNftablesBypass(settings, { run, log, openSocket, openEvents });
+    const bypass = openNftablesBypass(settings, { run, log, openSocket: openSocket ?? openOwn, openEvents });
     const instance = { bypass, lines, kill: () => close() };
     this.#instances.push(instance);
     return instance;
@@ -138,6 +141,28 @@ export class Scene {
     const flow = { namespace, from: address, to, port: PORT, protocol };
     const [attempt] = await this.lab.traffic.call('tryInTurn', { flow, count: 1, silenceMs });
     return attempt === undefined ? 'nothing' : this.#textOf(attempt.outcome);
+  }
+
+  /** Whether something on the node answers a DNS header without a question, as the cache's process asks it itself. */
+  async answersItself(to: string): Promise<boolean> {
+    const libc = await loadLibc();
+    const family = to.includes(':') ? 6 : 4;
+    const fd = this.#inNode(() => {
+      const domain = family === 6 ? AF_INET6 : AF_INET;
+      return checked(libc, 'socket', libc.socket(domain, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    });
+    try {
+      const address = socketAddress(to, PORT, family);
+      checked(libc, 'connect', libc.connect(fd, address, address.length));
+      checked(libc, 'write', libc.write(fd, new Uint8Array(HEADER_OCTETS), HEADER_OCTETS));
+      const reply = new Uint8Array(512);
+      await until(() => libc.read(fd, reply, reply.length) > 0, 'an answer', 300);
+      return Buffer.from(reply).includes(this.lab.namespace(NODE));
+    } catch {
+      return false;
+    } finally {
+      libc.close(fd);
+    }
   }
 
   /** A TCP connection that is used all the time. */
@@ -170,6 +195,10 @@ export class Scene {
   async close(): Promise<void> {
     for (const instance of this.#instances) instance.kill();
     await this.lab.close();
+  }
+
+  #inNode<T>(work: () => T): T {
+    return inNamespace(`/run/netns/${this.lab.namespace(NODE)}`, work);
   }
 
   #sourceOf(from: 'pod' | 'node', to: string, source?: string): readonly [string, string] {

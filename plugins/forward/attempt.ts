@@ -1,8 +1,10 @@
 import { FLAG, type Message } from '#dns/decode.ts';
 import { RCODE } from '#dns/registry/rcodes.ts';
 import { Answer, failure, type Next, type Query, type Reply } from '#plugin/index.ts';
+import type { Timed } from '#upstream/deadline-list.ts';
 import type { ExchangeSink } from '#upstream/exchange.ts';
 import type { Forwarder } from './forwarder.ts';
+import { durationText } from './go-values.ts';
 import { type OutgoingQuery, outgoingQuery } from './query-message.ts';
 import type { Site } from './upstream-set.ts';
 
@@ -14,18 +16,26 @@ export class NoHealthyError extends Error {
   }
 }
 
+/** With `timeout`: the time is over while an upstream is being waited for. */
+export class QueryTimeoutError extends Error {
+  readonly code = 'forward-timeout';
+  constructor(timeoutMs: number, upstream: string) {
+    super(`no reply within ${durationText(timeoutMs)}, the last to be asked was ${upstream}`);
+  }
+}
+
 /**
  * One client query on its way through the upstreams, until one has answered or the time, the attempts or the upstreams are used up.
  * One object and one promise a query, no more. CoreDNS: `Forward.ServeDNS`.
  */
-export class Attempt implements ExchangeSink {
+export class Attempt implements ExchangeSink, Timed {
   readonly #forwarder: Forwarder;
   readonly #query: Query;
-  readonly #next: Next;
+  readonly #onward: Next;
   readonly #done: (reply: Reply | Promise<Reply>) => void;
   readonly #outgoing: OutgoingQuery;
   readonly #order: readonly Site[];
-  readonly #deadlineMs: number;
+  readonly #giveUpAtMs: number;
   readonly #maxConnects: number;
   #connects = 0;
   #turn = 0;
@@ -36,23 +46,28 @@ export class Attempt implements ExchangeSink {
   #site: Site | null = null;
   #askedAtMs = 0;
   #error: Error | null = null;
+  #isOver = false;
+  deadlineMs = 0;
+  previous: Timed | null = null;
+  next: Timed | null = null;
 
   constructor(forwarder: Forwarder, query: Query, next: Next, done: (reply: Reply | Promise<Reply>) => void) {
     this.#forwarder = forwarder;
     this.#query = query;
-    this.#next = next;
+    this.#onward = next;
     this.#done = done;
     this.#order = forwarder.order();
-    this.#deadlineMs = forwarder.clock.monotonicMs() + forwarder.deadlineMs;
-    this.#outgoing = outgoingQuery(query, this.#deadlineMs);
+    this.#giveUpAtMs = forwarder.clock.monotonicMs() + forwarder.deadlineMs;
+    this.#outgoing = outgoingQuery(query, this.#giveUpAtMs);
     this.#maxConnects = forwarder.options.maxConnectAttempts ?? 2 * this.#order.length;
+    forwarder.timeouts?.add(this);
   }
 
   /** Asks the next upstream, or gives up. */
   run(): void {
     const site = this.#choose();
     if (site === null) {
-      this.#done(failure(RCODE.SERVFAIL, this.#error ?? new NoHealthyError()));
+      this.#end(failure(RCODE.SERVFAIL, this.#error ?? new NoHealthyError()));
       return;
     }
     this.#site = site;
@@ -64,6 +79,7 @@ export class Attempt implements ExchangeSink {
     const { options } = this.#forwarder;
     const site = this.#site as Site;
     site.durations.observe(reply.rcode, (this.#forwarder.clock.monotonicMs() - this.#askedAtMs) / 1000);
+    if (this.#isOver) return;
     this.#error = null;
     if ((reply.flags & FLAG.TC) !== 0 && options.isUdpPreferred && !options.isTcpForced && !this.#isTcp) {
       this.#isTcp = true;
@@ -79,16 +95,30 @@ export class Attempt implements ExchangeSink {
       following !== null &&
       (options.next.includes(reply.rcode) ||
         (options.isNextOnNodata && reply.rcode === RCODE.NOERROR && reply.answer.length === 0));
-    this.#done(isPassedOn ? following.handle(this.#query, this.#next) : answerFrom(reply));
+    this.#end(isPassedOn ? following.handle(this.#query, this.#onward) : answerFrom(reply));
   }
 
   failed(error: Error): void {
     this.#error = error;
     const { options } = this.#forwarder;
     if (options.maxFails !== 0) (this.#site as Site).upstream.health.check();
+    if (this.#isOver) return;
     const isAttemptLeft = this.#maxConnects === 0 || ++this.#connects < this.#maxConnects;
     if (isAttemptLeft && this.#down < this.#order.length) this.run();
-    else this.#done(failure(RCODE.SERVFAIL, error));
+    else this.#end(failure(RCODE.SERVFAIL, error));
+  }
+
+  /** What an upstream says from now on is too late, but for what it tells about its health. */
+  expired(): void {
+    const { upstream } = this.#site as Site;
+    this.#end(failure(RCODE.SERVFAIL, new QueryTimeoutError(this.#forwarder.deadlineMs, upstream.text)));
+    if (this.#forwarder.options.maxFails !== 0) upstream.health.check();
+  }
+
+  #end(reply: Reply | Promise<Reply>): void {
+    this.#isOver = true;
+    this.#forwarder.timeouts?.remove(this);
+    this.#done(reply);
   }
 
   #ask(site: Site): void {
@@ -103,7 +133,7 @@ export class Attempt implements ExchangeSink {
   /** The next upstream that is not down; with all down a random one, since then the health checks themselves may be what is broken. */
   #choose(): Site | null {
     const { options, clock } = this.#forwarder;
-    while (clock.monotonicMs() < this.#deadlineMs) {
+    while (clock.monotonicMs() < this.#giveUpAtMs) {
       if (this.#turn >= this.#order.length) {
         this.#turn = 0;
         this.#down = 0;

@@ -149,6 +149,18 @@ describe('forward', () => {
     expect(fake.asked.map(({ protocol }) => protocol)).toEqual(['udp', 'udp', 'tcp']);
   });
 
+  it('with udp_fallback goes by UDP where TCP is refused, and says how often', async () => {
+    const fake = await serve();
+    const running = await run(`forward . ${fake.address} {\nforce_tcp\nudp_fallback\n}`);
+    await running.ask('a.example.');
+    await fake.closeTcp();
+    expect((await running.ask('b.example.')).answer).toHaveLength(1);
+    expect(fake.asked.map(({ protocol }) => protocol)).toEqual(['tcp', 'udp']);
+    expect(await sample(running, 'cluster_dns_forward_udp_fallbacks_total')).toBe('1');
+    const strict = await run(`forward . ${fake.address} {\nforce_tcp\n}`);
+    expect((await strict.ask('c.example.')).error?.message).toMatch(/^dial tcp .*: connection refused$/);
+  });
+
   it('forwards over TLS', async () => {
     const fake = await serve(undefined, 'tls');
     const running = await run(
@@ -191,6 +203,20 @@ describe('an upstream that does not answer', () => {
     );
     expect(await running.ask('a.example.')).toMatchObject({ rcode: RCODE.SERVFAIL });
     expect(fake.asked.length).toBeGreaterThanOrEqual(3);
+  });
+
+  it.each(['', 'force_tcp\nudp_fallback\n'])('has no longer than timeout says with "%s"', async (options) => {
+    const fake = await serve(silent);
+    const running = await run(`forward . ${fake.address} {\n${options}timeout 30ms\n}`);
+    const reply = await running.ask('a.example.');
+    expect(reply).toMatchObject({ rcode: RCODE.SERVFAIL, isBare: true });
+    expect(reply.error).toMatchObject({
+      code: 'forward-timeout',
+      message: `no reply within 30ms, the last to be asked was ${fake.address}`,
+    });
+    expect(running.forwarders[0]?.active).toBe(0);
+    fake.script = answerA;
+    expect((await running.ask('b.example.')).rcode).toBe(RCODE.NOERROR);
   });
 
   it('does not keep the server busy where connections are refused at once', async () => {

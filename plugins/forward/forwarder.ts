@@ -9,6 +9,7 @@ import {
   type Reply,
   type SharedResources,
 } from '#plugin/index.ts';
+import { DeadlineList } from '#upstream/deadline-list.ts';
 import { makePolicy, type Policy } from '#upstream/policy.ts';
 import { chooseLinks } from '#upstream/udp-batch.ts';
 import { type OpenLink, openDgramLink } from '#upstream/udp-link.ts';
@@ -49,6 +50,8 @@ export class Forwarder {
   readonly clock: Clock;
   readonly metrics: ForwardMetrics;
   readonly deadlineMs: number;
+  /** Ends each query at its time; null without `timeout`. */
+  readonly timeouts: DeadlineList | null;
   /** The next `forward` of the server block, which gets what FROM does not match. */
   readonly following: Forwarder | null;
   readonly #times: ForwarderTimes;
@@ -74,7 +77,8 @@ export class Forwarder {
     this.following = following;
     this.clock = services.clock;
     this.metrics = services.metrics;
-    this.deadlineMs = times.deadlineMs;
+    this.deadlineMs = options.timeoutMs ?? times.deadlineMs;
+    this.timeouts = options.timeoutMs === null ? null : new DeadlineList(options.timeoutMs, services.clock);
     this.#times = times;
     this.#random = services.random;
     this.#shared = services.shared;
@@ -111,6 +115,7 @@ export class Forwarder {
         };
       });
     for (const { upstream } of this.#sites) upstream.close();
+    this.timeouts?.close();
     await this.#inFlight?.release();
   }
 

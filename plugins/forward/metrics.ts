@@ -24,6 +24,11 @@ const families = (metrics: Metrics) => ({
     help: 'Messages from an upstream that were not taken for a reply.',
     labels: ['to', 'proto', 'reason'],
   }),
+  fallbacks: metrics.counter({
+    name: 'cluster_dns_forward_udp_fallbacks_total',
+    help: 'Queries that went by UDP because no TCP connection could be had.',
+    labels: ['to'],
+  }),
   duration: metrics.histogram({
     name: 'coredns_proxy_request_duration_seconds',
     help: 'Seconds that an upstream took for a query.',
@@ -63,7 +68,7 @@ export class ForwardMetrics {
 
   /** The counters of one upstream. */
   upstream(to: string): UpstreamMetrics {
-    const { hits, misses, ignored, healthCheckFailures } = this.#families;
+    const { hits, misses, ignored, healthCheckFailures, fallbacks } = this.#families;
     return {
       pool: (protocol): PoolCounters => {
         let hit: Counter | null = null;
@@ -81,6 +86,7 @@ export class ForwardMetrics {
         };
       },
       healthCheckFailed: () => healthCheckFailures.at(PROXY_NAME, to).add(),
+      fellBack: () => fallbacks.at(to).add(),
     };
   }
 

@@ -145,6 +145,7 @@ const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ['health_check', readHealthCheck],
   ['force_tcp', flag((options) => (options.isTcpForced = true))],
   ['prefer_udp', flag((options) => (options.isUdpPreferred = true))],
+  ['udp_fallback', flag((options) => (options.isUdpFallback = true))],
   ['tls', readTls],
   [
     'tls_servername',
@@ -157,6 +158,7 @@ const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ['max_age', duration('max_age', (options, ms) => (options.maxAgeMs = ms))],
   ['max_idle_conns', count('max_idle_conns', (options, n) => (options.maxIdleConnections = n))],
   ['read_timeout', duration('read_timeout', (options, ms) => (options.readTimeoutMs = ms), false)],
+  ['timeout', duration('timeout', (options, ms) => (options.timeoutMs = ms), false)],
   [
     'doh_method',
     withArgument((token, _options, faults) => {

@@ -46,6 +46,8 @@ describe('the directive', () => {
       except a.example.org 10.0.0.0/8
       force_tcp
       prefer_udp
+      udp_fallback
+      timeout 1900ms
       expire 20s
       max_age 1m30s
       max_idle_conns 7
@@ -76,6 +78,8 @@ describe('the directive', () => {
       except: [nameFromText('a.example.org.'), nameFromText('10.in-addr.arpa.')],
       isTcpForced: true,
       isUdpPreferred: true,
+      isUdpFallback: true,
+      timeoutMs: 1900,
       expireMs: 20_000,
       maxAgeMs: 90_000,
       maxIdleConnections: 7,
@@ -163,6 +167,7 @@ describe('the directive', () => {
     [withOption('expire -1s'), "expire can't be negative: -1s"],
     [withOption('expire 5'), 'time: missing unit in duration "5"'],
     [withOption('expire 5x'), 'time: unknown unit "x" in duration "5x"'],
+    [withOption('timeout 0s'), 'timeout must be positive: 0s'],
     [withOption('read_timeout 0s'), 'read_timeout must be positive: 0s'],
     [withOption('health_check -1s'), "health_check can't be negative: -1000000000"],
     [withOption('health_check 1s rec'), 'health_check: unknown option rec'],

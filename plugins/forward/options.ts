@@ -22,10 +22,13 @@ export interface ForwardOptions {
   except: Name[];
   isTcpForced: boolean;
   isUdpPreferred: boolean;
+  isUdpFallback: boolean;
   expireMs: number;
   maxAgeMs: number;
   maxIdleConnections: number;
   readTimeoutMs: number;
+  /** How long a query may take in all; null for CoreDNS's limit, which is no exact one. */
+  timeoutMs: number | null;
   maxFails: number;
   /** Null for twice the number of upstreams, 0 for no cap. */
   maxConnectAttempts: number | null;
@@ -52,10 +55,12 @@ export const OPTION_NAMES = [
   'except',
   'force_tcp',
   'prefer_udp',
+  'udp_fallback',
   'expire',
   'max_age',
   'max_idle_conns',
   'read_timeout',
+  'timeout',
   'max_fails',
   'max_connect_attempts',
   'health_check',
@@ -79,10 +84,12 @@ const defaults = (): ForwardOptions => ({
   except: [],
   isTcpForced: false,
   isUdpPreferred: false,
+  isUdpFallback: false,
   expireMs: DEFAULT_UPSTREAM_OPTIONS.expireMs,
   maxAgeMs: DEFAULT_UPSTREAM_OPTIONS.maxAgeMs,
   maxIdleConnections: DEFAULT_UPSTREAM_OPTIONS.maxIdleConnections,
   readTimeoutMs: DEFAULT_UPSTREAM_OPTIONS.readTimeoutMs,
+  timeoutMs: null,
   maxFails: 2,
   maxConnectAttempts: null,
   healthCheckMs: DEFAULT_UPSTREAM_OPTIONS.health.intervalMs,

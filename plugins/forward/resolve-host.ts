@@ -39,6 +39,7 @@ const askServers =
 const NO_METRICS = {
   pool: () => ({ hit: () => undefined, missed: () => undefined, ignored: () => undefined }),
   healthCheckFailed: () => undefined,
+  fellBack: () => undefined,
 };
 
 const askServer = async (

@@ -98,11 +98,13 @@ const upstreamOptions = (options: ForwardOptions, probeTimeoutMs: number): Upstr
   maxIdleConnections: options.maxIdleConnections,
   readTimeoutMs: options.readTimeoutMs,
   maxConnections: DEFAULT_UPSTREAM_OPTIONS.maxConnections,
+  isUdpFallback: options.isUdpFallback,
   health: {
     intervalMs: options.healthCheckMs,
     timeoutMs: probeTimeoutMs,
     domain: options.healthCheckDomain,
     isRecursionDesired: options.isHealthCheckRecursive,
-    isTcp: options.isTcpForced,
+    // With another way left, one that does without TCP is not down.
+    isTcp: options.isTcpForced && !options.isUdpFallback,
   },
 });

@@ -8,9 +8,15 @@ export interface ExchangeSink {
   failed(error: Error): void;
 }
 
-/** The socket or connection that an exchange is on. */
+/** The socket or exchanger that an exchange is with. */
 export interface ExchangeOwner {
   timedOut(exchange: Exchange): void;
+}
+
+/** A connection that an exchange waits on. */
+export interface ExchangePlace {
+  /** The exchange has ended elsewhere, or there is no more time for it. */
+  forget(exchange: Exchange): void;
 }
 
 /** One query on its way to one upstream. */
@@ -25,6 +31,13 @@ export class Exchange implements Timed {
   readonly giveUpAtMs: number;
   id = 0;
   owner: ExchangeOwner | null = null;
+  /** Over TCP or TLS: the connections that it waits on, the last one first; more than one once it was asked again. */
+  places: readonly ExchangePlace[] = NOWHERE;
+  /** Over TCP or TLS: how often it was sent, how often a connection closed on it, and connections that come up for it. */
+  asks = 0;
+  losses = 0;
+  dials = 0;
+  sentAtMs = 0;
   deadlineMs = 0;
   previous: Timed | null = null;
   next: Timed | null = null;
@@ -57,3 +70,5 @@ export class Exchange implements Timed {
     this.owner?.timedOut(this);
   }
 }
+
+const NOWHERE: readonly never[] = [];

@@ -1,14 +1,14 @@
 /** What a pool needs of a connection. */
 export interface Poolable {
-  readonly createdAtMs: number;
+  /** When it is too old, however busy it is. */
+  readonly oldAtMs: number;
   usedAtMs: number;
   close(): void;
 }
 
-/** How long idle connections are kept, and how many. 0 is no limit for `maxAgeMs` and `maxIdle`. */
+/** How long idle connections are kept, and how many. 0 is no limit for `maxIdle`. */
 export interface PoolLimits {
   readonly expireMs: number;
-  readonly maxAgeMs: number;
   readonly maxIdle: number;
 }
 
@@ -35,9 +35,10 @@ export class IdlePool<T extends Poolable> {
     }
   }
 
-  /** Takes a connection in. False where there are enough: the caller closes it then. */
+  /** Takes a connection in. False where there are enough, or it is too old: the caller closes it then. */
   give(connection: T, now: number): boolean {
     if (this.#limits.maxIdle > 0 && this.#idle.length >= this.#limits.maxIdle) return false;
+    if (now > connection.oldAtMs) return false;
     connection.usedAtMs = now;
     this.#idle.push(connection);
     return true;
@@ -63,8 +64,7 @@ export class IdlePool<T extends Poolable> {
     for (const connection of all) connection.close();
   }
 
-  #isFresh({ createdAtMs, usedAtMs }: T, now: number): boolean {
-    const { expireMs, maxAgeMs } = this.#limits;
-    return now - usedAtMs <= expireMs && (maxAgeMs === 0 || now - createdAtMs <= maxAgeMs);
+  #isFresh({ oldAtMs, usedAtMs }: T, now: number): boolean {
+    return now - usedAtMs <= this.#limits.expireMs && now <= oldAtMs;
   }
 }

@@ -18,7 +18,9 @@ import type { Probe } from './health.ts';
 const NO_COUNTERS = { hit: () => undefined, missed: () => undefined, ignored: () => undefined };
 /** Nothing a probe opens is used again. */
 const UDP_LIMITS = { lifetimeMs: 10_000, expireMs: 0, queries: 1 };
-const STREAM_LIMITS = { expireMs: 0, maxAgeMs: 0, maxIdle: 0 };
+const STREAM_LIMITS = { expireMs: 0, maxAgeMs: 0, maxIdle: 0, maxConnections: 1 };
+/** It asks once. */
+const ENDLESS_PATIENCE = { ms: Number.POSITIVE_INFINITY, isQuick: false, observe: () => undefined };
 const MAX_UDP_OCTETS = 65_535;
 
 export interface ProbeOptions {
@@ -87,5 +89,6 @@ const openExchanger = (
     limits: STREAM_LIMITS,
     counters: NO_COUNTERS,
     dialTimeout,
+    patience: ENDLESS_PATIENCE,
   });
 };

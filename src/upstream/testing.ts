@@ -3,6 +3,7 @@ import { wireNameFromText } from '#dns/name.ts';
 import { CLASS } from '#dns/registry/classes.ts';
 import { RR_TYPE } from '#dns/registry/rr-types.ts';
 import { loadLibc } from '#libc/libc.ts';
+import type { Clock } from './clock.ts';
 import type { TlsSettings } from './endpoint.ts';
 import type { IgnoredReason } from './exchange-udp.ts';
 import { plainQuery } from './probe.ts';
@@ -39,6 +40,18 @@ export class CountingMetrics implements UpstreamMetrics {
   healthCheckFailed(): void {
     this.failedChecks++;
   }
+  fallbacks = 0;
+  fellBack(): void {
+    this.fallbacks++;
+  }
+}
+
+/** A clock that only the test moves. */
+export class HandClock implements Clock {
+  nowMs = 1000;
+  monotonicMs(): number {
+    return this.nowMs;
+  }
 }
 
 /** An upstream on 127.0.0.1 with a short read timeout. */
@@ -48,14 +61,15 @@ export const testUpstream = (
     readonly tls?: TlsSettings;
     readonly metrics?: CountingMetrics;
     readonly openLink?: OpenLink;
+    readonly clock?: Clock;
   } = {},
 ): Upstream => {
-  const { tls, metrics, openLink, ...rest } = options;
+  const { tls, metrics, openLink, clock, ...rest } = options;
   return new Upstream(
     { host: '127.0.0.1', port, tls: tls ?? null, sourceAddress: null },
     { ...DEFAULT_UPSTREAM_OPTIONS, readTimeoutMs: 5000, ...rest },
     metrics ?? new CountingMetrics(),
-    { monotonicMs: () => performance.now() },
+    clock ?? { monotonicMs: () => performance.now() },
     openLink,
   );
 };

@@ -1,5 +1,10 @@
 /** What went wrong with an upstream. */
-export type UpstreamErrorCode = 'upstream-timeout' | 'upstream-io' | 'upstream-closed' | 'upstream-stopped';
+export type UpstreamErrorCode =
+  | 'upstream-timeout'
+  | 'upstream-connect'
+  | 'upstream-io'
+  | 'upstream-closed'
+  | 'upstream-stopped';
 
 /** Why an upstream gave no reply. The message has the words of Go's net package, because people search their logs for them. */
 export class UpstreamError extends Error {

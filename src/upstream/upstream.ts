@@ -5,6 +5,7 @@ import type { Clock } from './clock.ts';
 import { DeadlineList } from './deadline-list.ts';
 import { type Endpoint, endpointText } from './endpoint.ts';
 import { Exchange, type ExchangeSink } from './exchange.ts';
+import { FALLBACK_CONNECT_MS, FallbackExchanger } from './exchange-fallback.ts';
 import { MAX_CONNECTIONS, StreamExchanger, tcpDialer } from './exchange-tcp.ts';
 import { tlsDialer } from './exchange-tls.ts';
 import { type PoolCounters, SOCKET_LIFETIME_MS, SOCKET_QUERIES, UdpExchanger } from './exchange-udp.ts';
@@ -20,6 +21,8 @@ export interface UpstreamOptions {
   readonly readTimeoutMs: number;
   /** TCP or TLS connections to one upstream. */
   readonly maxConnections: number;
+  /** UDP instead, where no TCP connection comes up; not with TLS. */
+  readonly isUdpFallback: boolean;
   readonly health: {
     readonly intervalMs: number;
     readonly timeoutMs: number;
@@ -35,6 +38,7 @@ export const DEFAULT_UPSTREAM_OPTIONS: UpstreamOptions = {
   maxIdleConnections: 0,
   readTimeoutMs: 2000,
   maxConnections: MAX_CONNECTIONS,
+  isUdpFallback: false,
   health: { intervalMs: 500, timeoutMs: 1000, domain: '\0' as Name, isRecursionDesired: true, isTcp: false },
 };
 
@@ -43,6 +47,8 @@ export interface UpstreamMetrics {
   /** Pool hits and misses of one protocol (CoreDNS's label `proto`), and what came over it that is nobody's reply. */
   pool(protocol: 'udp' | 'tcp' | 'tcp-tls'): PoolCounters;
   healthCheckFailed(): void;
+  /** A query that was to go by TCP goes by UDP. */
+  fellBack(): void;
 }
 
 /** One server that queries are forwarded to, with its sockets, connections and health. Opens nothing before the first query. */
@@ -54,6 +60,7 @@ export class Upstream {
   readonly #deadlines: DeadlineList;
   readonly #udp: UdpExchanger;
   readonly #stream: StreamExchanger;
+  readonly #fallback: FallbackExchanger | null;
 
   /** `openLink`: how its UDP sockets are opened; left out: by dgram. */
   constructor(
@@ -68,6 +75,7 @@ export class Upstream {
     this.#deadlines = new DeadlineList(options.readTimeoutMs, clock);
     const { expireMs, maxAgeMs, maxIdleConnections: maxIdle, health } = options;
     const shared = { deadlines: this.#deadlines, clock };
+    const isFallback = options.isUdpFallback && !this.#isTls;
     this.#udp = new UdpExchanger(endpoint, {
       ...shared,
       limits: {
@@ -81,10 +89,16 @@ export class Upstream {
     const dialer = endpoint.tls === null ? tcpDialer(endpoint) : tlsDialer(endpoint, endpoint.tls);
     this.#stream = new StreamExchanger(endpoint, dialer, {
       ...shared,
-      limits: { expireMs, maxAgeMs, maxIdle },
+      limits: {
+        expireMs,
+        maxAgeMs,
+        maxIdle,
+        maxConnections: options.maxConnections,
+        connectMs: isFallback ? FALLBACK_CONNECT_MS : null,
+      },
       counters: metrics.pool(this.#isTls ? 'tcp-tls' : 'tcp'),
-      maxConnections: options.maxConnections,
     });
+    this.#fallback = isFallback ? new FallbackExchanger(this.#stream, this.#udp, () => metrics.fellBack()) : null;
     const probe = dnsProbe(endpoint, health, clock);
     this.health = new Health(probe, health.intervalMs, () => metrics.healthCheckFailed());
   }
@@ -104,7 +118,7 @@ export class Upstream {
     sink: ExchangeSink,
   ): void {
     const exchange = new Exchange(query.message, query.question, query.maxUdpOctets, sink, query.giveUpAtMs);
-    if (isTcp || this.#isTls) this.#stream.send(exchange);
+    if (isTcp || this.#isTls) (this.#fallback ?? this.#stream).send(exchange);
     else this.#udp.send(exchange);
   }
 

@@ -71,6 +71,7 @@ export class FakeUpstream {
   connections = 0;
   /** TLS connections that resumed a session. */
   resumed = 0;
+  readonly port: number;
   readonly #udp: UdpSocket | null;
   readonly #server: Server;
   readonly #open = new Set<Socket>();
@@ -79,6 +80,7 @@ export class FakeUpstream {
     this.script = script;
     this.#udp = udp;
     this.#server = server;
+    this.port = (server.address() as { port: number }).port;
     udp?.on('message', (bytes, peer) => this.#udpMessage(bytes, peer));
     server.on(udp === null ? 'secureConnection' : 'connection', (socket: Socket) => this.#connection(socket));
   }
@@ -106,10 +108,6 @@ export class FakeUpstream {
     }
   }
 
-  get port(): number {
-    return (this.#server.address() as { port: number }).port;
-  }
-
   /** `127.0.0.1:PORT`. */
   get address(): string {
     return `127.0.0.1:${this.port}`;
@@ -125,6 +123,17 @@ export class FakeUpstream {
     await Promise.all(
       [...this.#open].map((socket) => new Promise<void>((resolve) => socket.on('close', () => resolve()).end())),
     );
+  }
+
+  /** Ends TCP: connections are reset or closed, new ones refused. UDP goes on. */
+  async closeTcp(): Promise<void> {
+    for (const socket of this.#open) socket.destroy();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  /** TCP is there again, on the same port. */
+  async openTcp(): Promise<void> {
+    await listen(this.#server, this.port);
   }
 
   async close(): Promise<void> {

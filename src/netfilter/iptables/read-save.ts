@@ -114,6 +114,8 @@ class RuleReader {
         return { kind: 'random', probability: this.#number() };
       case '--nfacct-name':
         return { kind: 'nfacct', counter: this.#next() };
+      case '--length':
+        return { kind: 'length', octets: this.#number() };
       case '--match-set':
         return {
           kind: 'set',

@@ -19,6 +19,8 @@ export type Match =
   | { readonly kind: 'recent-set'; readonly list: string }
   | { readonly kind: 'recent-check'; readonly list: string; readonly seconds: number }
   | { readonly kind: 'nfacct'; readonly counter: string }
+  /** Octets of the whole IP packet. */
+  | { readonly kind: 'length'; readonly octets: number }
   | {
       readonly kind: 'set';
       readonly set: string;

@@ -27,6 +27,11 @@ const RULES: readonly (readonly [rule: Rule, written: string, saved: string])[] 
     '-A C -m comment --comment "a/b:c" -m statistic --mode random --probability 0.33333333349 -j NEXT',
   ],
   [
+    { matches: [{ kind: 'length', octets: 40 }], target: jumpTo },
+    '-A C -m length --length 40 -j NEXT',
+    '-A C -m length --length 40 -j NEXT',
+  ],
+  [
     { matches: [{ kind: 'recent-check', list: 'LIST', seconds: 10_800 }], target: jumpTo },
     '-A C -m recent --name LIST --rcheck --seconds 10800 --reap -j NEXT',
     '-A C -m recent --rcheck --seconds 10800 --reap --name LIST --mask 255.255.255.255 --rsource -j NEXT',

@@ -43,6 +43,8 @@ const matchText = (match: Match): string => {
       return `-m recent --name ${match.list} --rcheck --seconds ${match.seconds} --reap`;
     case 'nfacct':
       return `-m nfacct --nfacct-name ${match.counter}`;
+    case 'length':
+      return `-m length --length ${match.octets}`;
     case 'set':
       return `-m set ${not(match)}--match-set ${match.set} ${match.directions.join(',')}`;
     case 'virtual-server':

@@ -196,8 +196,9 @@ class Walk {
       case 'recent-set':
         return true;
       case 'recent-check':
-      // A flow begins at any port.
+      // A flow begins at any port, with a packet of any length.
       case 'source-port':
+      case 'length':
         return false;
       case 'protocol':
         return match.protocol === protocol;

@@ -28,11 +28,12 @@ const SKIP_CONNTRACK = comment(`${COMMENT_START}skip conntrack`);
 const ALLOW = comment(`${COMMENT_START}allow DNS traffic`);
 const NOTRACK: Target = { kind: 'notrack', isAsCt: false };
 const ACCEPT: Target = { kind: 'accept' };
-const LOOPBACK: Readonly<Record<4 | 6, string>> = { 4: '127.0.0.1', 6: '::1' };
+/** An IP header, one of UDP, and a DNS header without a question: no client's query is so short. */
+const OWN_QUERY_OCTETS: Readonly<Record<4 | 6, number>> = { 4: 20 + 8 + 12, 6: 40 + 8 + 12 };
 
 /**
  * The rules of one address in the order in which node-cache puts each in front of its chain: twelve, which it finds and takes out again, and with `own-query`
- * one that lets this process's own query (from 127.0.0.1 or ::1) to the cache while clients' go elsewhere.
+ * one that lets this process's own query (see own-query.ts) to the cache while clients' go elsewhere.
  */
 export const rulesOfAddress = (local: LocalAddress, { dnsPort, healthPort }: RulePorts): readonly OwnRule[] => {
   const address = addressOf(local.address);
@@ -59,7 +60,6 @@ export const rulesOfAddress = (local: LocalAddress, { dnsPort, healthPort }: Rul
     rule: { matches: [...matches, ALLOW], target: ACCEPT },
   });
   const both = (make: (protocol: 'tcp' | 'udp') => OwnRule): OwnRule[] => [make('tcp'), make('udp')];
-  const loopback: Match = { kind: 'source', range: LOOPBACK[local.family], isNot: false };
   return [
     ...both((protocol) => raw('PREROUTING', 'attract', to(protocol, dnsPort))),
     ...both((protocol) => filter('INPUT', to(protocol, dnsPort))),
@@ -68,7 +68,7 @@ export const rulesOfAddress = (local: LocalAddress, { dnsPort, healthPort }: Rul
     ...both((protocol) => raw('OUTPUT', 'attract', to(protocol, dnsPort))),
     raw('OUTPUT', 'health', to('tcp', healthPort)),
     raw('OUTPUT', 'health', from('tcp', healthPort)),
-    raw('OUTPUT', 'own-query', [loopback, ...to('udp', dnsPort)]),
+    raw('OUTPUT', 'own-query', [...to('udp', dnsPort), { kind: 'length', octets: OWN_QUERY_OCTETS[local.family] }]),
   ];
 };
 
@@ -82,7 +82,14 @@ export const meaningOf = (table: TableName, chain: string, rule: Rule): string =
   return `${table} ${chain}${ruleText({ matches, target })}`;
 };
 
-const ORDER: readonly Match['kind'][] = ['protocol', 'source', 'destination', 'source-port', 'destination-port'];
+const ORDER: readonly Match['kind'][] = [
+  'protocol',
+  'source',
+  'destination',
+  'source-port',
+  'destination-port',
+  'length',
+];
 
 const canonical = (match: Match): Match => {
   if (match.kind === 'protocol') return { ...match, isNamed: false };

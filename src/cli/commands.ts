@@ -12,6 +12,8 @@ export const runCommand = async (args: readonly string[], io: CliIo): Promise<nu
       return (await import('./check.ts')).runCheck(rest, io);
     case 'manifests':
       return (await import('./manifests.ts')).runManifests(rest, io);
+    case 'node-cache':
+      return (await import('./node-cache/run.ts')).runNodeCache(rest, io);
     case 'pod':
       return (await import('./pod.ts')).runPod(rest, io);
     case 'proxy':

@@ -1,7 +1,7 @@
 import type { Log, LogSink } from '#log/log.ts';
 import { declareAlways } from '#metrics/always.ts';
 import { Metrics } from '#metrics/metrics.ts';
-import { Generations, type Services, SharedResources, systemClock } from '#plugin/index.ts';
+import { Generations, type Services, type SharedPorts, SharedResources, systemClock } from '#plugin/index.ts';
 import { PLUGINS } from '#plugins/index.ts';
 import { dnsEvents } from '#server/dns-events.ts';
 import { DnsServer, type ServerOptions } from '#server/lifecycle.ts';
@@ -13,12 +13,14 @@ import { REVISION, VERSION } from './version.ts';
 const LOOPBACK = ['127.0.0.1', '::1'];
 const EVERYWHERE = [''];
 
-export interface DnsProcessOptions extends Pick<ServerOptions, 'defaultPort'> {
+export interface DnsProcessOptions extends Pick<ServerOptions, 'defaultPort' | 'retiring'> {
   readonly sink: LogSink;
   readonly log: Log;
   readonly corefile: CorefileText;
   readonly manifestDirectories: readonly string[];
   readonly udpListener: 'auto' | 'batch' | 'dgram';
+  /** Where another instance may have the ports, too. */
+  readonly sharedPorts?: SharedPorts | undefined;
 }
 
 /** A DNS server as the one thing that a process does. */
@@ -34,7 +36,7 @@ export interface DnsProcess {
 
 /** Puts the server and what belongs to its process together; nothing is open or started before `run`. */
 export const openDnsProcess = (options: DnsProcessOptions): DnsProcess => {
-  const { sink, log, corefile, manifestDirectories, udpListener, ...serverOptions } = options;
+  const { sink, log, corefile, manifestDirectories, udpListener, sharedPorts, ...serverOptions } = options;
   let finish: (exitCode: number) => void = () => undefined;
   const finished = new Promise<number>((resolve) => {
     finish = resolve;
@@ -52,6 +54,7 @@ export const openDnsProcess = (options: DnsProcessOptions): DnsProcess => {
     manifestDirectories,
     isLenient: manifestDirectories.length > 0,
     isDgramOnly: udpListener === 'dgram',
+    ...(sharedPorts === undefined ? {} : { sharedPorts }),
     version: VERSION,
     revision: REVISION,
     configuration: { file: corefile.file, read: corefile.read },

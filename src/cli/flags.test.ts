@@ -20,6 +20,11 @@ describe('the command line', () => {
     expect(() => readServeFlags(['-quiet=maybe'])).toThrow('invalid boolean value "maybe" for -quiet: parse error');
   });
 
+  it('shares ports only where that is asked for', () => {
+    expect(readServeFlags([]).reusePort).toBe(false);
+    expect(readServeFlags(['-reuse-port']).reusePort).toBe(true);
+  });
+
   it('refuses what it does not know', () => {
     expect(() => readServeFlags(['-cpu', '1'])).toThrow('flag provided but not defined: -cpu');
     expect(() => readServeFlags(['-conf', 'X', 'left'])).toThrow('extra command line arguments: [left]');

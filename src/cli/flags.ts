@@ -10,6 +10,7 @@ export interface ServeFlags {
   readonly pidfile: string;
   readonly listPlugins: boolean;
   readonly quiet: boolean;
+  readonly reusePort: boolean;
   readonly version: boolean;
   readonly manifests: readonly string[];
   readonly logFormat: 'text' | 'json';
@@ -28,7 +29,6 @@ export class UsageError extends Error {
 
 /** Subcommands that are planned and not there, each with what to do meanwhile. */
 export const UNBUILT_COMMANDS: ReadonlyMap<string, string> = new Map([
-  ['node-cache', "use Kubernetes' NodeLocal DNSCache in front of this server"],
   ['explain', 'cluster-dns check FILE tells what is wrong with a Corefile'],
   ['query', 'use dig'],
 ]);
@@ -40,6 +40,7 @@ const OPTIONS = {
   pidfile: { type: 'string', default: '' },
   plugins: { type: 'boolean', default: false },
   quiet: { type: 'boolean', default: false },
+  'reuse-port': { type: 'boolean', default: false },
   version: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
   h: { type: 'boolean', default: false },
@@ -52,6 +53,7 @@ export const USAGE = `Usage: cluster-dns [flags]
        cluster-dns check FILE               validate a Corefile and start nothing
        cluster-dns manifests DIR...         print the completed objects of manifest directories
        cluster-dns pod NAMESPACE/POD        print a pod's resolv.conf and Service variables
+       cluster-dns node-cache [flags]       the node-local cache, in place of NodeLocal DNSCache: cluster-dns node-cache -help
        cluster-dns proxy COMMAND            the Service proxy, in place of kube-proxy: cluster-dns proxy help
 
   -conf FILE          Corefile to load (default "Corefile"); stdin reads standard input
@@ -61,6 +63,7 @@ export const USAGE = `Usage: cluster-dns [flags]
   -pidfile FILE       write the process id to this file
   -plugins            list the plugins
   -quiet              no start banner
+  -reuse-port         open ports so that the next instance can have them before this one ends; both must run as the same user
   -udp-listener HOW   batch (listener threads), dgram (without), or auto: batch where it works (default auto)
   -version            print the version
 `;
@@ -116,6 +119,7 @@ export const readServeFlags = (args: readonly string[]): ServeFlags => {
     pidfile: values.pidfile,
     listPlugins: values.plugins,
     quiet: values.quiet,
+    reusePort: values['reuse-port'],
     version: values.version,
     manifests: values.manifests,
     logFormat,

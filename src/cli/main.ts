@@ -5,8 +5,11 @@ import { USAGE, UsageError } from './flags.ts';
 import { yieldToQueries } from './helper-threads.ts';
 
 // The young generation stays at its first size: what a query leaves dies at once, and 1 MB costs 30 MB less memory than V8's own growth for no CPU
-// that can be seen with repeated names (bench/results/2026-11-21-dgram.md).
-setFlagsFromString('--semi-space-growth-factor=1');
+// that can be seen with repeated names (bench/results/2026-11-21-dgram.md). A thread that starts sets V8's own factor again (Heap::ConfigureHeap knows none
+// below 2), for the whole process; without this 10,000 names asked once take 30 MB more.
+const keepYoungGenerationSmall = (): void => setFlagsFromString('--semi-space-growth-factor=1');
+keepYoungGenerationSmall();
+process.on('worker', (worker) => worker.once('online', keepYoungGenerationSmall));
 // Between two collections the heap may grow by half, less than V8's own choice: a flood of names that were never asked for leaves 50 MB less behind it
 // (20,000 Services, 40,000 names asked three times). By a fifth it would be 15 MB less again, and every collection delays those that miss.
 setFlagsFromString('--heap-growing-percent=50');

@@ -1,4 +1,6 @@
 import { statSync } from 'node:fs';
+import { loadLibc, NoLibc } from '#libc/libc.ts';
+import { SharedPorts } from '#libc/shared-ports.ts';
 import type { Log } from '#log/log.ts';
 import type { DnsServer } from '#server/lifecycle.ts';
 import { bannerText } from './banner.ts';
@@ -35,10 +37,22 @@ export const runServe = async (args: readonly string[], io: CliIo): Promise<numb
     io.stderr(`loading Corefile: ${fileFault(flags.conf || 'Corefile', error as NodeJS.ErrnoException)}\n`);
     return 1;
   }
-  return serve(flags, corefile, io);
+  try {
+    const sharedPorts = flags.reusePort ? new SharedPorts(await loadLibc()) : undefined;
+    return await serve(flags, corefile, sharedPorts, io);
+  } catch (error) {
+    if (!(error instanceof NoLibc)) throw error;
+    io.stderr(`-reuse-port: ${error.message}\n`);
+    return 1;
+  }
 };
 
-const serve = async (flags: ServeFlags, corefile: CorefileText, io: CliIo): Promise<number> => {
+const serve = async (
+  flags: ServeFlags,
+  corefile: CorefileText,
+  sharedPorts: SharedPorts | undefined,
+  io: CliIo,
+): Promise<number> => {
   const { sink, log } = await openLog(flags.logFormat);
   const dns = openDnsProcess({
     sink,
@@ -47,6 +61,7 @@ const serve = async (flags: ServeFlags, corefile: CorefileText, io: CliIo): Prom
     defaultPort: flags.port,
     manifestDirectories: flags.manifests,
     udpListener: flags.udpListener,
+    sharedPorts,
   });
   return dns.run(() => start(dns.server, flags, log, io));
 };

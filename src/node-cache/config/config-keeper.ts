@@ -42,6 +42,8 @@ export interface ConfigKeeperParts {
   /** Reads a Corefile as the server will, starts nothing, and gives what is wrong with it; the text's name is that of `-conf`. */
   readonly check: (text: string) => PlacedFaults;
   readonly watchDirectory?: WatchDirectory;
+  /** Pause between two looks in place of a second. */
+  readonly lookMs?: number;
 }
 
 /** A Corefile with the texts that it imports. */
@@ -117,7 +119,7 @@ export class ConfigKeeper {
       for (const watch of this.#watches) void watch.renew();
       this.#look();
     };
-    this.#timer = setInterval(round, LOOK_MS);
+    this.#timer = setInterval(round, this.#parts.lookMs ?? LOOK_MS);
     round();
   }
 

@@ -181,7 +181,31 @@ describe('serve_stale verify', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('lets one client ask and the others wait out the recheck', async () => {
+  it.each([
+    'verify',
+    'verify 100ms',
+    'verify 100ms 30s 30s',
+  ])('`%s` asks once for all who ask meanwhile', async (mode) => {
+    const bench = stale(`1h ${mode}`);
+    bench.ask();
+    bench.advance(61);
+    let arrive: (reply: Answer) => void = () => undefined;
+    bench.backend = () =>
+      new Promise((resolve) => {
+        arrive = resolve;
+      });
+    const replies = Promise.all(Array.from({ length: 50 }, () => bench.send(bench.query())));
+    expect(bench.calls).toBe(2);
+    arrive(positive(60, '10.0.0.9'));
+    for (const reply of await replies) expect(textsOf(reply as Answer)).toEqual(['cached.org. 60 IN A 10.0.0.9']);
+    bench.advance(61);
+    bench.backend = async () => servfail(60);
+    const failed = await Promise.all(Array.from({ length: 50 }, () => bench.send(bench.query())));
+    for (const reply of failed) expect(textsOf(reply as Answer)[0]).toMatch(/10\.0\.0\.9$/);
+    expect([bench.calls, vi.getTimerCount()]).toEqual([3, 0]);
+  });
+
+  it('waits out the recheck after a failure, all with the stale reply', async () => {
     const bench = stale('1h verify 100ms 30s 30s');
     bench.ask();
     bench.advance(61);
@@ -191,10 +215,10 @@ describe('serve_stale verify', () => {
         arrive = resolve;
       });
     const first = bench.send(bench.query());
-    expect(ttlOf(bench.ask())).toBe(30);
-    expect(bench.calls).toBe(2);
     arrive(servfail(60));
     expect(ttlOf((await first) as Answer)).toBe(30);
+    expect(ttlOf(bench.ask())).toBe(30);
+    expect(bench.calls).toBe(2);
     bench.advance(29);
     bench.ask();
     expect(bench.calls).toBe(2);

@@ -1,5 +1,5 @@
 import { RCODE } from '#dns/registry/rcodes.ts';
-import { type Answer, type Clock, failure, type Query, type Reply } from '#plugin/index.ts';
+import { type Answer, type Clock, failure, type Query, type Reply, type Transport } from '#plugin/index.ts';
 import { forClient, wantsAuthenticated } from './for-client.ts';
 import type { Item } from './item.ts';
 import type { Keeper } from './keeper.ts';
@@ -12,6 +12,8 @@ export class StaleServer {
   readonly #keeper: Keeper;
   readonly #refresher: Refresher;
   readonly #clock: Clock;
+  /** Refreshes that clients wait for. Over UDP the reply may be cut to the size of the first, so TCP does not share it. */
+  readonly #underWay = new Map<Item, { readonly transport: Transport; readonly refreshed: Promise<Refreshed> }>();
 
   constructor(options: CacheOptions, keeper: Keeper, refresher: Refresher, clock: Clock) {
     this.#options = options;
@@ -30,20 +32,35 @@ export class StaleServer {
     return reply;
   }
 
-  /** Asks first. With a recheck pause, one client asks and the others get the stale reply. */
+  /**
+   * Asks first. Who comes while that is under way waits for the same reply, so a name that many ask for costs one query. In the pause after a
+   * failure all get the stale reply at once.
+   */
   #verify(item: Item, job: RefreshJob): Reply | Promise<Reply> {
-    const { recheckMs, verifyTimeoutMs } = this.#options.stale;
+    const { transport } = job.query;
+    const underWay = this.#underWay.get(item);
+    if (underWay?.transport === transport) return this.#settleLater(item, job, underWay.refreshed);
+    const { recheckMs } = this.#options.stale;
     const isTracked = recheckMs > 0;
     if (isTracked && !item.beginRefresh(this.#clock.monotonicMs())) return this.#staleReply(item, job);
     const finish = (outcome: Refreshed): Refreshed => {
       if (isTracked) item.endRefresh(this.#clock.monotonicMs(), recheckMs, outcome.isRefreshed);
       return outcome;
     };
-    const outcome = this.#refresher.run(job, job.query.transport);
+    const outcome = this.#refresher.run(job, transport);
     if (!(outcome instanceof Promise)) return this.#settle(item, job, finish(outcome));
-    const finished = outcome.then(finish);
-    if (verifyTimeoutMs === 0) return finished.then((done) => this.#settle(item, job, done));
-    return this.#settleWithin(verifyTimeoutMs, item, job, finished);
+    const refreshed = outcome.then((done) => {
+      if (this.#underWay.get(item)?.refreshed === refreshed) this.#underWay.delete(item);
+      return finish(done);
+    });
+    this.#underWay.set(item, { transport, refreshed });
+    return this.#settleLater(item, job, refreshed);
+  }
+
+  #settleLater(item: Item, job: RefreshJob, refreshed: Promise<Refreshed>): Promise<Reply> {
+    const { verifyTimeoutMs } = this.#options.stale;
+    if (verifyTimeoutMs === 0) return refreshed.then((done) => this.#settle(item, job, done));
+    return this.#settleWithin(verifyTimeoutMs, item, job, refreshed);
   }
 
   async #settleWithin(ms: number, item: Item, job: RefreshJob, finished: Promise<Refreshed>): Promise<Reply> {

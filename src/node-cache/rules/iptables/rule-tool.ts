@@ -8,6 +8,14 @@ const ATTEMPTS = 3;
 /** Exit code where somebody holds the lock for longer than we wait. */
 const LOCKED = 4;
 
+/** Each iptables that is installed: the two by their own names, or what is there under the plain one. */
+export const installedTools = async (run: Run, family: 4 | 6): Promise<readonly RuleTool[]> => {
+  const tools = (['legacy', 'nft', 'default'] as const).map((variant) => new RuleTool(run, family, variant));
+  const areThere = await Promise.all(tools.map((tool) => tool.isThere()));
+  const named = tools.filter((_, n) => n < 2 && areThere[n]);
+  return named.length > 0 ? named : tools.filter((_, n) => areThere[n]);
+};
+
 /** One family's rules by one of the two iptables: a listing, and a change of all in one process. */
 export class RuleTool {
   readonly #run: Run;
@@ -30,6 +38,16 @@ export class RuleTool {
   async kind(): Promise<'legacy' | 'nft'> {
     this.#kind ??= (await runOrThrow(this.#run, this.#commands.save, ['-V'])).includes('nf_tables') ? 'nft' : 'legacy';
     return this.#kind;
+  }
+
+  async isThere(): Promise<boolean> {
+    try {
+      await this.#run(this.#commands.save, ['-V']);
+      return true;
+    } catch (error) {
+      if (error instanceof CommandError) return false;
+      throw error;
+    }
   }
 
   /** What is in the kernel. Where `isInUse`, tables that are not there yet may come to be by being looked at. */
@@ -62,6 +80,18 @@ export class RuleTool {
       const difference = differenceOf(live, wanted, options);
       const isSame = difference.missing.length === 0 && difference.surplus.length === 0;
       return { text: isSame ? '' : rewriteText(live, wanted), result: difference };
+    });
+  }
+
+  /** The same where this iptables is installed, by the spelling too; what is wanted depends on what it has. */
+  async bringIfThere(wanted: (save: string) => readonly OwnRule[], isOurs: IsOurs): Promise<Difference> {
+    return await this.#change(undefined, async () => {
+      const save = (await this.saveIfThere()) ?? '';
+      const live = readLiveRules(save, isOurs);
+      const rules = wanted(save);
+      const difference = differenceOf(live, rules, { isStrict: true });
+      const isSame = difference.missing.length === 0 && difference.surplus.length === 0;
+      return { text: isSame ? '' : rewriteText(live, rules), result: difference };
     });
   }
 

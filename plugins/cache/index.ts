@@ -23,6 +23,7 @@ export default definePlugin({
   ],
   setup({ directive, block, faults, services }) {
     const options = readOptions(directive, block.zones, faults);
+    if (options.memoryOctets !== null) block.settings.answerMemoryOctets = options.memoryOctets / 2;
     const cache = new Cache(options, new CacheMetrics(services.metrics, options.zones), {
       generations: services.generations,
       clock: services.clock,

@@ -41,7 +41,9 @@ export class Keeper {
     this.#staleSeconds = Math.floor(options.stale.upToMs / 1000);
     this.#ownMemory = new CacheMemory(surroundings.random);
     this.#stores = { success: this.#makeStore('success'), denial: this.#makeStore('denial') };
-    this.#member = { stores: Object.values(this.#stores), limitOctets: options.memoryOctets };
+    // The other half is for replies that are encoded.
+    const limitOctets = options.memoryOctets === null ? null : options.memoryOctets / 2;
+    this.#member = { stores: Object.values(this.#stores), limitOctets };
     this.#ownMemory.join(this.#member);
   }
 

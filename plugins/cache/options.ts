@@ -34,7 +34,7 @@ export interface CacheOptions {
   /** How long SERVFAIL and NOTIMP are kept; 0 is not at all. */
   readonly servfailMs: number;
   readonly isTtlKept: boolean;
-  /** What the replies of all server blocks may take together; null where it is not said here. */
+  /** What the replies of all server blocks may take together, half of it in stores and half of it encoded; null where it is not said here. */
   readonly memoryOctets: number | null;
 }
 

@@ -39,6 +39,8 @@ export interface BlockSettings {
   isStackLogged?: boolean;
   /** `multisocket`: listener threads that this block asks for; 0 or left out: it does not say. */
   socketCount?: number;
+  /** `memory` of `cache`: octets that encoded replies may take, those of all listening addresses and threads together. */
+  answerMemoryOctets?: number;
   /** `source_limit`, with the word where it stands: holds for the addresses that the block listens on. */
   sourceLimit?: { readonly limit: SourceLimit; readonly token: Token };
 }

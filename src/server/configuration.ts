@@ -11,6 +11,7 @@ import {
   type UnbuiltPlugin,
 } from '#plugin/index.ts';
 import { addressText, type ListenAddress } from './listeners/listener.ts';
+import { readCpuFacts, threadCount } from './listeners/thread-count.ts';
 import { findOverlaps } from './overlap.ts';
 import { resolvePlugins } from './resolve-plugins.ts';
 import { type GroupOptions, MEMORY_OCTETS, ServerGroup, type Site } from './server-group.ts';
@@ -95,7 +96,7 @@ export const configure = (options: ConfigureOptions): Configuration => {
     faults,
   );
   findLimitsAtOdds(blocks, faults);
-  const socketCount = Math.max(0, ...blocks.map(({ info }) => info.settings.socketCount ?? 0));
+  const socketCount = wantedSockets(blocks);
   return { corefile, instances, groups: groupBlocks(blocks, options), socketCount, faults, sources };
 };
 
@@ -141,9 +142,26 @@ const groupBlocks = (blocks: readonly SetUpBlock[], options: ConfigureOptions): 
       }
     }
   }
+  const { memoryOctets: most = MEMORY_OCTETS } = options;
+  const memoryOctets = Math.min(most, answerMemoryShare(blocks, byAddress.size));
   return [...byAddress].map(([key, { address, sites }]) => ({
     address,
     zones: sites.map(({ zone }) => zone),
-    group: new ServerGroup(`dns://${key}`, sites, { memoryOctets: MEMORY_OCTETS, hashSeed: 0, ...options }),
+    group: new ServerGroup(`dns://${key}`, sites, { hashSeed: 0, ...options, memoryOctets }),
   }));
 };
+
+/** Less than this holds next to nothing. */
+const LEAST_SHARE_OCTETS = 64 * 1024;
+
+/** Octets of one memory of encoded replies, where `cache` says how many all of them may take: each address has one here and one a thread. */
+const answerMemoryShare = (blocks: readonly SetUpBlock[], addresses: number): number => {
+  const said = blocks.flatMap(({ info }) => info.settings.answerMemoryOctets ?? []);
+  if (said.length === 0) return Number.POSITIVE_INFINITY;
+  const threads = threadCount({ ...readCpuFacts(), wanted: wantedSockets(blocks) });
+  return Math.max(LEAST_SHARE_OCTETS, Math.floor(Math.min(...said) / (addresses * (threads + 1))));
+};
+
+/** The most that a block asks for, 0 where none does. */
+const wantedSockets = (blocks: readonly SetUpBlock[]): number =>
+  Math.max(0, ...blocks.map(({ info }) => info.settings.socketCount ?? 0));

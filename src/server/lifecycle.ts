@@ -5,7 +5,6 @@ import { ListenerSet } from './listener-set.ts';
 import type { Listener } from './listeners/listener.ts';
 import { TcpMetrics } from './listeners/tcp-metrics.ts';
 import { UdpListeners, type UdpOptions } from './listeners/udp-listeners.ts';
-import { MEMORY_OCTETS } from './server-group.ts';
 
 /** Longest a stop or a reload waits for queries on their way (CoreDNS: graceful timeout). */
 const DRAIN_MS = 5000;
@@ -44,8 +43,8 @@ export class DnsServer {
 
   constructor(options: ServerOptions) {
     this.#options = options;
-    const { services, memoryOctets = MEMORY_OCTETS, udp = { mode: 'dgram' } } = options;
-    const udpListeners = new UdpListeners(udp, { services, memoryOctets, hashSeed: this.#hashSeed });
+    const { services, udp = { mode: 'dgram' } } = options;
+    const udpListeners = new UdpListeners(udp, { services, hashSeed: this.#hashSeed });
     this.#listeners = new ListenerSet(udpListeners, new TcpMetrics(services.metrics), services.sharedPorts);
   }
 

@@ -54,7 +54,7 @@ interface Wave {
 const MAX_LOOKUP_DEPTH = 16;
 /** Its number among the threads that count (src/metrics/cells.ts). */
 const MAIN_THREAD = 0;
-/** Octets of remembered replies for each listening address, where nothing else is said. */
+/** Octets of remembered replies for each listening address and thread, where nothing else is said. */
 export const MEMORY_OCTETS = 16 * 1024 * 1024;
 
 /** What a group needs besides its zones. */
@@ -74,7 +74,8 @@ export class ServerGroup implements ServerHandle {
   readonly sourceLimit: SourceLimit | null;
   /** What TCP and dgram repeat from; made with the first reply for it, as with batches there may never be one. */
   memory: AnswerMemory | null = null;
-  readonly #memoryOctets: number;
+  /** What each of the memories of its replies may take, here and in listener threads. */
+  readonly memoryOctets: number;
   readonly #zones: ReadonlyMap<Name, Site>;
   readonly #services: Services;
   readonly #events: CoreEvents;
@@ -96,7 +97,7 @@ export class ServerGroup implements ServerHandle {
     this.#isStackLogged = sites.some(({ block }) => block.settings.isStackLogged);
     this.#isDebug = sites.some(({ block }) => block.settings.isDebug);
     this.sourceLimit = sites.find(({ block }) => block.settings.sourceLimit)?.block.settings.sourceLimit?.limit ?? null;
-    this.#memoryOctets = names.has('view') ? 0 : memoryOctets;
+    this.memoryOctets = names.has('view') ? 0 : memoryOctets;
   }
 
   /** A remembered reply, counted and patched, or null: then `handle` it. */
@@ -216,7 +217,7 @@ export class ServerGroup implements ServerHandle {
 
   #remember(bytes: Buffer, query: Query, message: Buffer, sink: ReplySink): void {
     const isCut = ((message[2] as number) & 0x02) !== 0;
-    if (this.#memoryOctets === 0 || isCut) return;
+    if (this.memoryOctets === 0 || isCut) return;
     if (!this.#view.read(bytes, bytes.length, query.peer.family === 6, query.transport !== 'udp')) return;
     const reply = repeatableReply(this.#view, message, query.provenance, query.udpSizeLimit);
     if (reply === null) return;
@@ -231,7 +232,7 @@ export class ServerGroup implements ServerHandle {
   #makeMemory(): AnswerMemory {
     const { generations, random, metrics } = this.#services;
     const sheet = metrics.cells.sheet(MAIN_THREAD);
-    return new AnswerMemory({ generations, random, maxOctets: this.#memoryOctets, sheet });
+    return new AnswerMemory({ generations, random, maxOctets: this.memoryOctets, sheet });
   }
 
   #refuse(query: Query, rcode: number, sink: ReplySink): void {

@@ -161,7 +161,8 @@ export class UdpBatchListener implements Listener, HandedQueries {
 
   #hand(thread: ListenerThread): void {
     const { fd } = this.#sockets[thread.number - 1] as UdpSocket;
-    thread.add({ number: this.#number, fd, memoryOctets: this.#threads.memoryOctets, limit: this.#limit.current });
+    const memoryOctets = this.#group?.memoryOctets ?? 0;
+    thread.add({ number: this.#number, fd, memoryOctets, limit: this.#limit.current });
   }
 }
 

@@ -25,7 +25,6 @@ interface BatchOptions {
 interface Surroundings {
   readonly services: Pick<Services, 'metrics' | 'log' | 'generations' | 'clock' | 'sharedPorts'>;
   readonly hashSeed: number;
-  readonly memoryOctets: number;
 }
 
 /** The UDP listeners of the process: chooses between batches and dgram, once. */
@@ -95,7 +94,7 @@ export class UdpListeners {
   }
 
   async #start(count: number, options: BatchOptions): Promise<BatchThreads> {
-    const { services, hashSeed, memoryOctets } = this.#surroundings;
+    const { services, hashSeed } = this.#surroundings;
     const { metrics, log, generations, clock } = services;
     return BatchThreads.start(count, {
       libc: await loadLibc(),
@@ -105,7 +104,6 @@ export class UdpListeners {
       log,
       generations: generations.words,
       hashSeed,
-      memoryOctets,
       clockZeroMs: clock.monotonicMs() - Number(process.hrtime.bigint()) / 1e6,
       clock: options.clock ?? null,
     });

@@ -170,7 +170,6 @@ describe('listener threads', () => {
       log: services.log,
       generations: services.generations.words,
       hashSeed: 7,
-      memoryOctets: 100_000,
       clockZeroMs: performance.now() - Number(process.hrtime.bigint()) / 1e6,
       clock: null,
     });

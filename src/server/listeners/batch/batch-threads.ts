@@ -16,8 +16,6 @@ export interface BatchThreadsOptions extends Omit<ThreadSurroundings, 'mainFd' |
   readonly log: Log;
   readonly metrics: Metrics;
   readonly counts: UdpCounts;
-  /** Octets of remembered replies for each address in each thread. */
-  readonly memoryOctets: number;
 }
 
 /** What serves the sockets of one address. */
@@ -75,10 +73,6 @@ export class BatchThreads {
 
   get libc(): Libc {
     return this.#options.libc;
-  }
-
-  get memoryOctets(): number {
-    return this.#options.memoryOctets;
   }
 
   get threads(): readonly ListenerThread[] {

@@ -60,7 +60,7 @@ export const testDgramQueries = (services: Pick<Services, 'metrics' | 'clock'> =
   new DgramQueries(services, new UdpCounts(services.metrics));
 
 /** Listeners without an address, in the mode `batch` unless another is asked for. */
-export const testListeners = ({ mode = 'batch', threadScript, memoryOctets = 1_000_000 }: BatchOptions = {}) => {
+export const testListeners = ({ mode = 'batch', threadScript }: BatchOptions = {}) => {
   const sink = new RecordingSink();
   const services = testServices({ log: new Log(sink) });
   const workers: Worker[] = [];
@@ -69,7 +69,7 @@ export const testListeners = ({ mode = 'batch', threadScript, memoryOctets = 1_0
   process.on('worker', noteWorker);
   const listeners = new UdpListeners(
     { mode, threadScript: threadScript ?? THREAD_SCRIPT },
-    { services, memoryOctets, hashSeed: HASH_SEED },
+    { services, hashSeed: HASH_SEED },
   );
   const close = async (): Promise<void> => {
     await listeners.close();

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { Log, type LogLevel } from '#log/log.ts';
 import { type Run, runCommand, runOrThrow } from '#netfilter/run.ts';
 import { type OpenRuleChanges, ruleChangesIn } from '#node-cache/rules/iptables/rule-changes.ts';
@@ -6,6 +8,16 @@ import { Namespaces } from '#test/packet-lab/namespaces.ts';
 
 export type Variant = 'legacy' | 'nft';
 export const OTHER: Readonly<Record<Variant, Variant>> = { legacy: 'nft', nft: 'legacy' };
+
+const ECHO = `
+const socket = require('node:dgram').createSocket('udp4');
+socket.on('message', (text, { port, address }) => socket.send(text, port, address));
+socket.bind(53, process.argv[1], () => console.log('ready'));`;
+const ASK = `
+const socket = require('node:dgram').createSocket('udp4');
+setTimeout(() => socket.close(), 500);
+socket.on('message', (_, { address }) => { console.log(address); process.exit(); });
+socket.send('?', 53, process.argv[1]);`;
 
 /** A network namespace where `iptables` is one of the two. */
 export class IptablesPlace {
@@ -22,7 +34,7 @@ export class IptablesPlace {
 
   static async make(variant: Variant): Promise<IptablesPlace> {
     const place = new IptablesPlace(variant);
-    await place.#namespaces.add(['node']);
+    await place.#namespaces.add(['node', 'pod']);
     await place.tool('ip', 'link set lo up');
     return place;
   }
@@ -56,6 +68,27 @@ export class IptablesPlace {
     return tables
       .sort((a, b) => (a > b ? -1 : 1))
       .flatMap((table) => table.split('\n').flatMap((line) => /-A .*/.exec(line)?.[0] ?? []));
+  }
+
+  /** Has a pod ask UDP port 53 of an address, which the node has and answers on; null where no reply comes in half a second. */
+  async askFromPod(address: string): Promise<string | null> {
+    const pod = `/run/netns/${this.#namespaces.nameOf('pod')}`;
+    if (!(await this.tool('ip', '-br link show')).includes('pod@')) {
+      await this.tool('ip', `link add pod type veth peer name eth0 netns ${pod}`);
+      await this.tool('ip', `address add ${address}/32 dev lo`);
+      await this.tool('ip', '-batch -', 'address add 192.0.2.1/24 dev pod\nlink set pod up\n');
+      const lines = 'address add 192.0.2.2/24 dev eth0\nlink set eth0 up\nroute add default via 192.0.2.1\n';
+      await runOrThrow(runCommand, 'nsenter', [`--net=${pod}`, 'ip', '-batch', '-'], lines);
+    }
+    const server = spawn('nsenter', [`--net=${this.path}`, process.execPath, '-e', ECHO, address]);
+    try {
+      await once(server.stdout, 'data');
+      const { stdout } = await runCommand('nsenter', [`--net=${pod}`, process.execPath, '-e', ASK, address]);
+      return stdout.trim() || null;
+    } finally {
+      server.kill('SIGKILL');
+      await once(server, 'close');
+    }
   }
 
   remove(): void {

@@ -41,6 +41,10 @@ export const listDevices = async (run: Run): Promise<readonly Device[]> => {
   );
 };
 
+/** May be a cache's: of one host, and not one that the kernel gives each link. */
+export const isHostAddress = ({ address, prefixLength }: DeviceAddress): boolean =>
+  !address.startsWith('fe80:') && prefixLength === (address.includes(':') ? 128 : 32);
+
 /** Runs several commands of `ip` in one process; at the first that fails it stops. Rejects with CommandError. */
 export const ipBatch = async (run: Run, lines: readonly string[]): Promise<void> => {
   if (lines.length > 0) await ip(run, ['-batch', '-'], `${lines.join('\n')}\n`);

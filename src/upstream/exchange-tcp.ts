@@ -50,7 +50,7 @@ const BATCH = 16;
 /** Queries on one connection that is not held up. */
 const MOST_ON_ONE = 64;
 /** A connection that does not come up for so long gets company: behind a Service each attempt may come to another Pod. */
-const DIAL_PATIENCE_MS = 100;
+const DIAL_PATIENCE_MS = 50;
 /** How often a query is sent at most, when connections stay silent; and how often a connection may close on it. */
 const MOST_ASKS = 3;
 const MOST_LOSSES = 3;

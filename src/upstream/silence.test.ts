@@ -123,7 +123,7 @@ describe('a connection that does not come up', () => {
       const sink = { replied: resolve, failed: reject };
       exchanger.send(new Exchange(message, questionFor('a.'), 512, sink));
     });
-    clock.nowMs += 110;
+    clock.nowMs += 60;
     await expect(replied).resolves.toBeDefined();
     expect([dials, fake.connections]).toEqual([2, 1]);
   });

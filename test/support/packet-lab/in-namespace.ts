@@ -18,6 +18,18 @@ export const inNamespace = <T>(path: string, work: () => T): T => {
   }
 };
 
+/** Takes this thread into the namespace of this path, with all that it opens and starts from now on; gives the way back. */
+export const enterNamespace = (path: string): (() => void) => {
+  const own = openSync('/proc/thread-self/ns/net', 'r');
+  const other = openSync(path, 'r');
+  enter(other);
+  closeSync(other);
+  return () => {
+    enter(own);
+    closeSync(own);
+  };
+};
+
 const enter = (fd: number): void => {
   if (setns(fd, CLONE_NEWNET) < 0) throw new Error(`setns: errno ${koffi.errno()}`);
 };

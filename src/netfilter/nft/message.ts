@@ -3,10 +3,15 @@ const NLM_F_REQUEST = 1;
 export const NLM_F_ACK = 4;
 export const NLM_F_CREATE = 0x400;
 export const NLM_F_APPEND = 0x800;
+const NLM_F_DUMP = 0x300;
 const NLA_F_NESTED = 0x8000;
 const NFNL_MSG_BATCH_BEGIN = 0x10;
 const NFNL_MSG_BATCH_END = 0x11;
 const NFNL_SUBSYS_NFTABLES = 10;
+const NFT_MSG_GETTABLE = 1;
+const NFTA_TABLE_NAME = 1;
+const NFTA_TABLE_FLAGS = 2;
+export const NFT_TABLE_F_OWNER = 2;
 const HEADER_OCTETS = 20;
 const ATTRIBUTE_HEADER_OCTETS = 4;
 
@@ -89,17 +94,57 @@ const message = (
   return Buffer.concat([header, ...body]);
 };
 
+/** The datagram that asks for all tables of all families. */
+export const listTablesDatagram = (): Buffer =>
+  message((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETTABLE, NLM_F_DUMP, 1, 0, 0, []);
+
+/** A table, without what is in it. */
+export interface FoundTable {
+  /** NFPROTO_*. */
+  readonly family: number;
+  readonly name: string;
+  /** Whether it goes with the socket that made it. */
+  readonly isOwned: boolean;
+}
+
+/** The tables in a datagram of the kernel's answer. */
+export const readTables = (datagram: Buffer): readonly FoundTable[] =>
+  messagesIn(datagram)
+    .filter((each) => each.readUInt16LE(4) === NFNL_SUBSYS_NFTABLES << 8)
+    .map((each) => {
+      const flags = findAttribute(each, NFTA_TABLE_FLAGS);
+      const name = findAttribute(each, NFTA_TABLE_NAME)?.toString('latin1').replace(/\0$/, '') ?? '';
+      const isOwned = flags !== undefined && (flags.readUInt32BE(0) & NFT_TABLE_F_OWNER) !== 0;
+      return { family: each[16] ?? 0, name, isOwned };
+    });
+
 const NLMSG_ERROR = 2;
 
 /** The faults (positive errno) that a datagram from the kernel tells of, 0 for an acknowledgement, in order. */
-export const readFaults = (datagram: Buffer): readonly number[] => {
-  const faults: number[] = [];
+export const readFaults = (datagram: Buffer): readonly number[] =>
+  messagesIn(datagram)
+    .filter((each) => each.readUInt16LE(4) === NLMSG_ERROR)
+    .map((each) => -each.readInt32LE(16) || 0);
+
+const messagesIn = (datagram: Buffer): readonly Buffer[] => {
+  const messages: Buffer[] = [];
   let at = 0;
   while (at + HEADER_OCTETS <= datagram.length) {
     const octets = datagram.readUInt32LE(at);
     if (octets < HEADER_OCTETS || at + octets > datagram.length) break;
-    if (datagram.readUInt16LE(at + 4) === NLMSG_ERROR) faults.push(-datagram.readInt32LE(at + 16) || 0);
+    messages.push(datagram.subarray(at, at + octets));
     at += (octets + 3) & ~3;
   }
-  return faults;
+  return messages;
+};
+
+const findAttribute = (message: Buffer, wanted: number): Buffer | undefined => {
+  let at = HEADER_OCTETS;
+  while (at + ATTRIBUTE_HEADER_OCTETS <= message.length) {
+    const octets = message.readUInt16LE(at);
+    if (octets < ATTRIBUTE_HEADER_OCTETS || at + octets > message.length) return undefined;
+    if (message.readUInt16LE(at + 2) === wanted) return message.subarray(at + ATTRIBUTE_HEADER_OCTETS, at + octets);
+    at += (octets + 3) & ~3;
+  }
+  return undefined;
 };

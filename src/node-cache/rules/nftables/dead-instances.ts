@@ -1,18 +1,24 @@
+import type { FoundTable } from '#netfilter/nft/message.ts';
 import type { Run } from '#netfilter/run.ts';
 import { deleteText } from './instance-text.ts';
-import { ALIVE, DRAINING, FAMILIES, isInstanceTable } from './names.ts';
-import { listTable, listTables, runNft } from './nft.ts';
+import { ALIVE, DRAINING, FAMILIES, familyNumber, isInstanceTable } from './names.ts';
+import { failure, isGone, isNotPermitted, listTable, start } from './nft.ts';
+
+const ARGUMENTS = ['-f', '-'];
 
 /**
  * Removes what an instance without an owned table has left: on none of its addresses it is alive. One that only hangs makes its table again. Rejects with
  * CommandError.
  */
-export const removeDeadInstances = async (run: Run, except: string): Promise<void> => {
-  for (const { family, name } of await listTables(run, FAMILIES)) {
-    if (!isInstanceTable(name) || name === except) continue;
+export const removeDeadInstances = async (run: Run, tables: readonly FoundTable[]): Promise<void> => {
+  for (const { family: number, name, isOwned } of tables) {
+    const family = FAMILIES.find((each) => familyNumber(each) === number);
+    if (isOwned || family === undefined || !isInstanceTable(name)) continue;
     const table = await listTable(run, family, name);
-    if (table === null || table.listing.lines.some((line) => /^flags .*\bowner\b/.test(line))) continue;
-    const elements = [ALIVE, DRAINING].map((set) => table.listing.sets.get(set)?.elements.size ?? 0);
-    if (elements.every((count) => count === 0)) await runNft(run, ['-f', '-'], deleteText(name, family));
+    const elements = [ALIVE, DRAINING].map((set) => table?.listing.sets.get(set)?.elements.size ?? 0);
+    if (table === null || elements.some((count) => count > 0)) continue;
+    const result = await start(run, ARGUMENTS, deleteText(name, family));
+    // Without a word of the kernel's who owns it, this is how it tells.
+    if (result.exitCode !== 0 && !isGone(result) && !isNotPermitted(result)) throw failure(ARGUMENTS, result);
   }
 };

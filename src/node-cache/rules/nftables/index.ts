@@ -44,11 +44,12 @@ class NftablesBypass implements Bypass {
   }
 
   async setUp(): Promise<void> {
-    const { run } = this.#environment;
-    await removeDeadInstances(run, this.#name);
-    await this.#permanent.setUp();
+    const writer = await this.#openWriter();
+    this.#instance = writer;
     try {
-      await this.#createInstance();
+      await removeDeadInstances(this.#environment.run, await writer.listTables());
+      await this.#permanent.setUp();
+      await this.#create(writer);
     } catch (error) {
       await this.undo().catch((fault: Error) => this.#environment.log.error(`taking the rules back: ${fault.message}`));
       throw error;
@@ -89,13 +90,12 @@ class NftablesBypass implements Bypass {
     await this.#permanent.undo();
   }
 
-  async #createInstance(): Promise<void> {
-    const { log } = this.#environment;
-    const writer = await this.#openWriter();
-    this.#instance = writer;
+  async #create(writer: InstanceWriter): Promise<void> {
     await writer.create();
     if (!writer.isOwned)
-      log.warning('this kernel can give no table to a process: after a kill queries are lost for up to 3 s');
+      this.#environment.log.warning(
+        'this kernel can give no table to a process: after a kill queries are lost for up to 3 s',
+      );
   }
 
   async #openWriter(): Promise<InstanceWriter> {

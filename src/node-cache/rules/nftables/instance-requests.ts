@@ -13,6 +13,7 @@ import {
 } from '#netfilter/nft/expression.ts';
 import {
   longAttribute,
+  NFT_TABLE_F_OWNER,
   type NftRequest,
   NLM_F_APPEND,
   NLM_F_CREATE,
@@ -21,7 +22,7 @@ import {
   textAttribute,
 } from '#netfilter/nft/message.ts';
 import type { LocalAddress } from '../../settings.ts';
-import { ALIVE, ALIVE_MS, DRAINING, DRAINING_MS, type Family, PRIORITIES } from './names.ts';
+import { ALIVE, ALIVE_MS, DRAINING, DRAINING_MS, type Family, familyNumber, PRIORITIES } from './names.ts';
 
 /** Numbers of linux/netfilter/nf_tables.h and linux/netfilter.h. */
 const NFT_MSG_NEWTABLE = 0;
@@ -31,7 +32,6 @@ const NFT_MSG_NEWRULE = 6;
 const NFT_MSG_NEWSET = 9;
 const NFT_MSG_NEWSETELEM = 12;
 const NFT_MSG_DELSETELEM = 14;
-const NFT_TABLE_F_OWNER = 2;
 const NFT_SET_TIMEOUT = 0x10;
 const NFTA_LIST_ELEM = 1;
 const NF_INET_PRE_ROUTING = 0;
@@ -44,10 +44,10 @@ const TCP_FLAGS_OFFSET = 13;
 const SYN = Buffer.from([0x02]);
 const SYN_AND_ACK = Buffer.from([0x12]);
 
-/** Where IPv4 and IPv6 differ: NFPROTO_*, nft's number of the type of an address, where the destination is. */
+/** Where IPv4 and IPv6 differ: nft's number of the type of an address, where the destination is. */
 const LAYOUTS = {
-  4: { number: 2, addressType: 7, destinationOffset: 16, addressOctets: 4 },
-  6: { number: 10, addressType: 8, destinationOffset: 24, addressOctets: 16 },
+  4: { addressType: 7, destinationOffset: 16, addressOctets: 4 },
+  6: { addressType: 8, destinationOffset: 24, addressOctets: 16 },
 } as const;
 
 /** Sets have numbers within the transaction that makes them. */
@@ -178,7 +178,7 @@ const octetsOf = (address: string): Uint8Array => Uint8Array.from(ipaddr.parse(a
 
 const request = (what: number, family: Family, flags: number, body: readonly Buffer[]): NftRequest => ({
   what,
-  family: LAYOUTS[family].number,
+  family: familyNumber(family),
   flags,
   body,
 });

@@ -1,5 +1,5 @@
 import { SystemCallError } from '#libc/errno.ts';
-import type { NftRequest } from '#netfilter/nft/message.ts';
+import type { FoundTable, NftRequest } from '#netfilter/nft/message.ts';
 import type { TransactionSocket } from '#netfilter/nft/transaction-socket.ts';
 import { CommandError, type Run } from '#netfilter/run.ts';
 import type { LocalAddress } from '../../settings.ts';
@@ -11,13 +11,15 @@ import {
   type InstanceTableName,
 } from './instance-requests.ts';
 import { aliveText, createText, deleteText, drainText } from './instance-text.ts';
-import { type Family, nftFamily } from './names.ts';
-import { failure, isGone, start } from './nft.ts';
+import { FAMILIES, type Family, familyNumber, nftFamily } from './names.ts';
+import { failure, isGone, listTables, start } from './nft.ts';
 
 /** Changes the table of an instance. All reject with CommandError. */
 export interface InstanceWriter {
   /** Whether the kernel removes the table when this process ends; known behind `create`. */
   readonly isOwned: boolean;
+  /** All tables of the node. Whether somebody owns one may not be known: `isOwned` is false then. */
+  listTables(): Promise<readonly FoundTable[]>;
   create(): Promise<void>;
   /** These give false where there is no table. */
   keepAlive(addresses: readonly LocalAddress[]): Promise<boolean>;
@@ -40,6 +42,14 @@ export class SocketWriter implements InstanceWriter {
 
   get isOwned(): boolean {
     return this.#isOwned;
+  }
+
+  async listTables(): Promise<readonly FoundTable[]> {
+    try {
+      return await this.#socket.listTables();
+    } catch (error) {
+      throw this.#asCommandError(error);
+    }
   }
 
   async create(): Promise<void> {
@@ -78,11 +88,15 @@ export class SocketWriter implements InstanceWriter {
       await this.#socket.commit(requests);
       return true;
     } catch (error) {
-      if (!(error instanceof SystemCallError)) throw error;
-      if (error.code === 'ENOENT') return false;
-      const hint = error.code === 'EPERM' ? ' (needs root, or the capability NET_ADMIN)' : '';
-      throw new CommandError('nft', null, `${error.message}: table ${this.#table.name}${hint}`, error);
+      if (error instanceof SystemCallError && error.code === 'ENOENT') return false;
+      throw this.#asCommandError(error);
     }
+  }
+
+  #asCommandError(error: unknown): unknown {
+    if (!(error instanceof SystemCallError)) return error;
+    const hint = error.code === 'EPERM' ? ' (needs root, or the capability NET_ADMIN)' : '';
+    return new CommandError('nft', null, `${error.message}: table ${this.#table.name}${hint}`, error);
   }
 }
 
@@ -102,6 +116,11 @@ export class TextWriter implements InstanceWriter {
     this.#run = run;
     this.#table = table;
     this.#families = families;
+  }
+
+  async listTables(): Promise<readonly FoundTable[]> {
+    const tables = await listTables(this.#run, FAMILIES);
+    return tables.map(({ family, name }) => ({ family: familyNumber(family), name, isOwned: false }));
   }
 
   async create(): Promise<void> {

@@ -6,6 +6,9 @@ export type Family = (typeof FAMILIES)[number];
 /** The family as nft calls it. */
 export const nftFamily = (family: Family): TableFamily => (family === 4 ? 'ip' : 'ip6');
 
+/** The family as the kernel calls it: NFPROTO_*. */
+export const familyNumber = (family: Family): number => (family === 4 ? 2 : 10);
+
 /** The table that stays on the node, in each family. */
 export const PERMANENT_TABLE = 'cluster-dns-node-cache';
 

@@ -26,18 +26,10 @@ export class PermanentTable {
 
   /** In one transaction, and none where all is there already: connections of the fallback are remembered in it. Rejects with CommandError. */
   async setUp(): Promise<void> {
-    const before = new Map<Family, ListedTable | null>();
-    for (const family of this.#families()) before.set(family, await this.#list(family));
-    const isToWrite = (family: Family): boolean => !this.#isKept(family, before.get(family) ?? null);
-    let wrong = this.#families().filter(isToWrite);
-    if (wrong.length === 0) return;
-    if (!(await this.#isPossible(wrong))) {
-      this.#hasZones = false;
-      wrong = this.#families().filter(isToWrite);
-      this.#parts.log.warning(
-        'this kernel or nft has no conntrack zones: the fallback of a link-local address is told by a bit of the connection mark, and its TCP connections end when the cache is back',
-      );
-    }
+    const families = this.#families();
+    const listed = await Promise.all(families.map((family) => this.#list(family)));
+    const before = new Map(families.map((family, n) => [family, listed[n] ?? null]));
+    const wrong = families.filter((family) => !this.#isKept(family, before.get(family) ?? null));
     if (wrong.length === 0) return;
     await this.#write(wrong);
     for (const family of wrong) this.#replaced.set(family, before.get(family) ?? null);
@@ -101,21 +93,21 @@ export class PermanentTable {
     return families.map((family) => deletion(family) + this.#text(family)).join('');
   }
 
-  /** False where it might be without zones. Rejects with CommandError where it is not for them. */
-  async #isPossible(families: readonly Family[]): Promise<boolean> {
-    const args = ['-c', '-f', '-'];
-    const withZones = await start(this.#parts.run, args, this.#textOf(families));
-    if (withZones.exitCode === 0) return true;
-    if (isNotPermitted(withZones)) throw failure(args, withZones);
-    this.#hasZones = false;
-    const without = await start(this.#parts.run, args, this.#textOf(families));
-    this.#hasZones = true;
-    if (without.exitCode === 0) return false;
-    throw failure(args, withZones);
-  }
-
+  /** Without zones where it can't be with them. */
   async #write(families: readonly Family[]): Promise<void> {
-    await runNft(this.#parts.run, ['-f', '-'], this.#textOf(families));
+    const args = ['-f', '-'];
+    const result = await start(this.#parts.run, args, this.#textOf(families));
+    if (result.exitCode === 0) return;
+    if (isNotPermitted(result) || !this.#hasZones) throw failure(args, result);
+    this.#hasZones = false;
+    const second = await start(this.#parts.run, args, this.#textOf(families));
+    if (second.exitCode !== 0) {
+      this.#hasZones = true;
+      throw failure(args, result);
+    }
+    this.#parts.log.warning(
+      'this kernel or nft has no conntrack zones: the fallback of a link-local address is told by a bit of the connection mark, and TCP connections to cluster IPs end when the cache is back',
+    );
   }
 }
 

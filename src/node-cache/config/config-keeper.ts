@@ -252,9 +252,9 @@ export class ConfigKeeper {
   #tell(): void {
     const { stubDomains, upstreamNameservers } = this.#kubeDns;
     const upstreams = upstreamNameservers.length === 0 ? '/etc/resolv.conf' : upstreamNameservers.join(', ');
-    this.#parts.log.info(
-      `${this.#settings.corefile} written from ${this.#settings.baseCorefile}: ${stubDomains.size} stub domains, upstream servers ${upstreams}`,
-    );
+    const stubs = stubDomains.size === 1 ? '1 stub domain' : `${stubDomains.size} stub domains`;
+    const { corefile, baseCorefile } = this.#settings;
+    this.#parts.log.info(`${corefile} written from ${baseCorefile}: ${stubs}, upstream servers ${upstreams}`);
   }
 }
 

@@ -103,6 +103,11 @@ describe('upstream servers of the ConfigMap', () => {
       ' {\n        max_concurrent 1000\n        force_tcp # by TCP\n        expire 10s\n    }',
       ' {\n        max_concurrent 1000\n        expire 10s\n    }',
     ],
+    [
+      'a plain block behind it',
+      ' {\n  force_tcp\n}\n    cache {\n        force_tcp\n    }',
+      '\n    cache {\n        force_tcp\n    }',
+    ],
     ['other options alone', ' {\n        expire 10s\n    }', ' {\n        expire 10s\n    }'],
     ['the option twice', ' {\n  force_tcp\n  expire 10s\n  force_tcp\n }', ' {\n  expire 10s\n }'],
   ])('are asked over UDP: %s', (_, before, after) => {
@@ -113,6 +118,12 @@ describe('upstream servers of the ConfigMap', () => {
     const text = render(STOCK_TEMPLATE, UPSTREAMS);
     expect(text.match(/force_tcp/g)).toHaveLength(3);
     expect(text).toContain('    forward . 192.0.2.1 192.0.2.2:1053\n');
+  });
+
+  it('stand in quotes', () => {
+    const quoted = '.:53 {\n    forward . "__PILLAR__UPSTREAM__SERVERS__" {\n  force_tcp\n }\n}\n';
+    const config = { ...NO_KUBE_DNS, upstreamNameservers: ['192.0.2.1'] };
+    expect(render(quoted, config)).toBe('.:53 {\n    forward . "192.0.2.1"\n}\n');
   });
 
   it('reach a forward that a snippet has', () => {

@@ -93,15 +93,14 @@ const isUpstream = ({ args }: Occurrence): boolean => args.some(({ text }) => te
 
 const forceTcpEdits = (template: string, file: string, { args, body, tokens }: Occurrence): Edit[] => {
   const forced = (body ?? []).filter(({ name }) => name.text === 'force_tcp');
-  const last = args.at(-1);
-  const brace = tokens.at(-1);
+  const [open, close] = [tokens[args.length + 1], tokens.at(-1)];
   // What an imported file says is not ours to change.
-  if (forced.length === 0 || last?.file !== file || brace?.file !== file) return [];
-  if (forced.length === body?.length) return [{ start: endOf(template, last), end: endOf(template, brace), text: '' }];
-  return forced.filter(({ name }) => name.file === file).map(({ name }) => lineOrWord(template, name));
+  if (forced.length === 0 || open?.file !== file || close?.file !== file) return [];
+  if (forced.length < (body?.length ?? 0))
+    return forced.filter(({ name }) => name.file === file).map(({ name }) => lineOrWord(template, name));
+  const start = template.slice(0, offsetAt(template, open)).trimEnd().length;
+  return [{ start, end: offsetAt(template, close) + 1, text: '' }];
 };
-
-const endOf = (template: string, token: Token): number => offsetAt(template, token) + token.text.length;
 
 /** The line of a word, where it has nothing else but a comment; else the word. */
 const lineOrWord = (template: string, token: Token): Edit => {

@@ -145,6 +145,31 @@ describe('claiming an endpoint', () => {
   });
 });
 
+describe('an endpoint on a port that another instance has, too', () => {
+  it('answers, and asks for new connections, until the other one has them all', async () => {
+    let hasLeft = (): void => undefined;
+    const left = new Promise<void>((resolve) => {
+      hasLeft = resolve;
+    });
+    const endpoint = new HttpEndpoint('127.0.0.1:0', null, {
+      listen: async (server, host, port) => {
+        await new Promise<void>((resolve) => server.listen({ host, port }, resolve));
+        return { leave: () => left };
+      },
+    });
+    await endpoint.open();
+    endpoint.serve('/health', () => ({ status: 200, body: 'OK' }));
+    const url = `http://127.0.0.1:${endpoint.port}/health`;
+    expect((await fetch(url)).headers.get('connection')).toBe('keep-alive');
+    const closed = endpoint.close();
+    const reply = await fetch(url);
+    expect([reply.status, reply.headers.get('connection')]).toEqual([200, 'close']);
+    hasLeft();
+    await closed;
+    await expect(fetch(url)).rejects.toThrow();
+  });
+});
+
 describe('an HTTP address', () => {
   it.each([
     [':8080', { host: '', port: '8080' }],

@@ -7,7 +7,7 @@ import type { Libc } from './libc.ts';
 import { TcpSocket } from './tcp-socket.ts';
 
 /** ms that whoever has a port may take to answer a connection before it counts as one that hangs. */
-const ANSWER_MS = 1000;
+const ANSWER_MS = 2000;
 /** ms in which a connection that was begun before the others were steered away is made: a round trip to the client. */
 const SETTLES_MS = 200;
 
@@ -73,13 +73,15 @@ export class SharedPort {
   async leave(): Promise<void> {
     try {
       for (const number of [0, 1]) {
+        if (!this.#server.listening) return;
         this.#socket.steerTo(number);
         if ((await this.#whoAnswers()) === 'another') {
           await delay(SETTLES_MS);
           return;
         }
       }
-      this.#socket.steerNoMore();
+      // Whoever was in a hurry may have closed it meanwhile, and the descriptor be another's.
+      if (this.#server.listening) this.#socket.steerNoMore();
     } catch (error) {
       // Without steering it is closed as it would be without another instance.
       if (!(error instanceof SystemCallError)) throw error;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { definePlugin, type Instance } from '#plugin/index.ts';
+import { encodeQuery } from '#test/dns-client.ts';
 import { startServer } from '#test/server.ts';
 
 /** A plugin that answers nothing and behaves like this, with a note of what was called. */
@@ -32,6 +33,21 @@ describe('a server', () => {
     const server = await startServer({ corefile: '. {\n    one\n    whoami\n}\n', plugins, listening });
     expect(seen).toEqual(['one start', 'listening', 'one serving']);
     await server.stop();
+  });
+
+  it('leads clients elsewhere after lameduck, while it still answers, and ends though that fails', async () => {
+    const seen: string[] = [];
+    const plugins = [acting('one', seen, { lameduck: async () => void seen.push('one lameduck') })];
+    const retiring = async (): Promise<void> => {
+      const { rcode } = await server.query('a.', 'A');
+      seen.push(`retiring, answers ${rcode}`);
+      fail('no rules')();
+    };
+    const server = await startServer({ corefile: '. {\n    one\n    whoami\n}\n', plugins, retiring });
+    await server.server.stop(true);
+    expect(seen).toEqual(['one start', 'one lameduck', 'retiring, answers 0', 'one stop']);
+    expect(server.logLines.join('\n')).toContain('retiring: no rules');
+    expect(await server.exchange(encodeQuery('a.', 'A'), 'udp', 100).catch(() => null)).toBeNull();
   });
 
   it('gives back what was started where a later plugin does not start', async () => {

@@ -36,6 +36,8 @@ export interface TestServerOptions {
   readonly clock?: Float64Array;
   /** Waited for when the sockets are open. */
   readonly listening?: () => void;
+  /** Waited for before the listeners take no more. */
+  readonly retiring?: () => Promise<void>;
 }
 
 export type UdpListener = 'batch' | 'dgram';
@@ -102,6 +104,7 @@ export const startServer = async (options: TestServerOptions): Promise<TestServe
     defaultPort: 0,
     defaultHosts: ['127.0.0.1'],
     fileName: 'Corefile',
+    ...(options.retiring === undefined ? {} : { retiring: options.retiring }),
     ...(options.memoryOctets === undefined ? {} : { memoryOctets: options.memoryOctets }),
     udp: {
       mode: udp,

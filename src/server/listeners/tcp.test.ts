@@ -8,6 +8,7 @@ import { testServices } from '#plugin/testing.ts';
 import { encodeQuery, framed, TcpClient } from '#test/dns-client.ts';
 import { until } from '#test/until.ts';
 import { type Chain, groupOf } from './batch/testing.ts';
+import { quietTurn } from './quiet-turn.ts';
 import { TCP_LIMITS, TcpListener } from './tcp.ts';
 import type { TcpLimits } from './tcp-connection.ts';
 import { TcpMetrics } from './tcp-metrics.ts';
@@ -70,6 +71,22 @@ const idsOf = async (client: TcpClient, count: number): Promise<(number | undefi
   while (ids.length < count) ids.push(await idOf(client));
   return ids;
 };
+
+describe('a TCP listener', () => {
+  it('answers what came before it was told whom to ask', async () => {
+    const opened = await TcpListener.open({ host: '127.0.0.1', port: 0 }, new TcpMetrics(new Metrics()));
+    listener = opened;
+    const client = await TcpClient.open({ address: '127.0.0.1', port: opened.port });
+    clients.push(client);
+    client.socket.write(fast(1));
+    await until(() => opened.connections === 1);
+    // What has arrived is read by then, if it is read.
+    await quietTurn(() => opened.bufferedOctets);
+    opened.serve(groupOf(() => new Answer({}), testServices()));
+    client.socket.write(fast(2));
+    expect(await idsOf(client, 2)).toEqual([1, 2]);
+  });
+});
 
 describe('a TCP connection with as many queries on their way as it may have', () => {
   it('takes one more once only, though that is answered at once', async () => {

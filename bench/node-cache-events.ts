@@ -10,7 +10,6 @@ const { values } = parseArgs({
   options: {
     command: { type: 'string', default: '' },
     args: { type: 'string', default: '' },
-    cache: { type: 'string', default: '' },
     mode: { type: 'string', default: 'iptables-nft' },
     rate: { type: 'string', default: '200' },
     away: { type: 'string', default: '10,60' },
@@ -35,8 +34,7 @@ const main = async (): Promise<void> => {
   }
   const cacheOptions = {
     args: [...(hasGivenLink ? ['-setupinterface=false'] : []), ...words(values.args)],
-    ...(command.length === 0 ? {} : { command }),
-    ...(values.cache === '' ? {} : { cache: values.cache.split(';').map((line) => line.trim()) }),
+    ...(command.length === 0 ? {} : { command, template: 'plain' as const }),
   };
   const events = new CacheEvents(lab, cacheOptions, {
     load: { perSecond: Number(values.rate) },

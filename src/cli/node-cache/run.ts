@@ -27,6 +27,7 @@ import { missingForNode } from './needs.ts';
 
 /** `cluster-dns node-cache`: serves until a signal ends it, 0 then, 1 where it does not start. */
 export const runNodeCache = async (args: readonly string[], io: CliIo): Promise<number> => {
+  if (args[0] === 'cleanup') return (await import('./cleanup.ts')).runNodeCacheCleanup(args.slice(1), io);
   const command = readNodeCacheFlags(args, process.env);
   if ('ask' in command) {
     io.stdout({ help: nodeCacheUsage, version: versionText(), plugins: pluginList() }[command.ask]);
@@ -143,7 +144,10 @@ const openBypass = async (settings: NodeCacheSettings, log: Log): Promise<Bypass
       return null;
     case 'iptables':
       return (await import('#node-cache/rules/iptables/index.ts')).openIptablesBypass(settings, environment);
-    case 'nftables':
-      return (await import('#node-cache/rules/nftables/index.ts')).openNftablesBypass(settings, environment);
+    case 'nftables': {
+      const { openNftablesBypass } = await import('#node-cache/rules/nftables/index.ts');
+      const { ForeignPolicy, withForeignPolicy } = await import('#node-cache/rules/foreign-policy.ts');
+      return withForeignPolicy(openNftablesBypass(settings, environment), new ForeignPolicy(settings, environment));
+    }
   }
 };

@@ -171,7 +171,7 @@ export class CacheEvents {
    * keeps, for one whose records end, and for names that nobody has asked for.
    */
   async clusterAway(seconds: number, how: 'SIGSTOP' | 'SIGKILL'): Promise<readonly Seen[]> {
-    const kept = Array.from({ length: 10 }, (_, n) => `${how.toLowerCase()}-${seconds}-${n}.kept.cluster.local`);
+    const kept = [1, 2, 3].map((n) => `${how.toLowerCase()}-${seconds}-${n}.kept.cluster.local`);
     const classes: readonly (readonly [string, readonly string[]])[] = [
       ['cached', kept],
       ['expiring', [SERVICE]],
@@ -182,8 +182,10 @@ export class CacheEvents {
     const loads = classes.map(
       ([title, names]) => [title, this.lab.load({ ...load, perSecond, names, lostMs: 5000 })] as const,
     );
-    // All have been asked for by then.
-    await delay(Math.max(marginMs, 2000));
+    // All are known by then.
+    for (const names of [...kept.map((name) => [name]), [SERVICE]])
+      await this.#settled((outcome) => /^[0-9.]+$/.test(outcome), names);
+    await delay(marginMs);
     const atMs = machineMs();
     const { clusterDns } = this.lab;
     clusterDns.signal(how);

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { PROGRAM, ServerProcess } from '#test/process.ts';
@@ -12,56 +12,50 @@ export interface NodeCacheOptions {
   readonly localIp?: readonly string[];
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
-  /** Options of the cluster zone's `cache`. */
-  readonly cache?: readonly string[];
+  /** `shipped`: the template of this project. */
+  readonly template?: 'shipped' | 'plain';
 }
 
 /** How long the main thread of ours is busy at a SIGUSR2. */
 export const BUSY_MS = 6000;
 
 const LOCAL_IP = [LOCAL_DNS[4], KUBE_DNS[4]];
-const CACHE = ['success 9984 30', 'denial 9984 1', 'serve_stale 1h verify 1800ms'];
+const SHIPPED = join(import.meta.dirname, '../../../examples/node-cache/Corefile.base');
 
-/** The template of the cluster's add-on, and one name that tells who has answered. */
-const templateOf = (answer: string, cache: readonly string[], health: string): string => `cluster.local:53 {
-    errors
-    hosts {
+/** The template that is shipped, and one name more, which tells who has answered. */
+const shippedTemplate = (answer: string): string =>
+  readFileSync(SHIPPED, 'utf8').replace('    errors\n', `    errors\n${ownName(answer)}`);
+
+const ownName = (answer: string): string => `    hosts {
         ${answer} ${WHO}
         fallthrough
     }
-    cache {
-        ${cache.join('\n        ')}
-    }
-    reload
-    loop
-    bind __PILLAR__LOCAL__DNS__
-    forward . __PILLAR__CLUSTER__DNS__ {
-        force_tcp
-    }
-    prometheus :9253
-    health ${health}:8080
-}
-in-addr.arpa:53 ip6.arpa:53 {
-    errors
-    cache 30
-    reload
-    loop
-    bind __PILLAR__LOCAL__DNS__
-    forward . __PILLAR__CLUSTER__DNS__ {
-        force_tcp
-    }
-    prometheus :9253
-}
-.:53 {
-    errors
-    cache 30
-    reload
-    loop
-    bind __PILLAR__LOCAL__DNS__
-    forward . __PILLAR__UPSTREAM__SERVERS__
-    prometheus :9253
-}
 `;
+
+const block = (zones: string, cache: string, forward: string, more: string): string => `${zones} {
+    errors
+    cache ${cache}
+    reload
+    loop
+    bind __PILLAR__LOCAL__DNS__
+    forward . ${forward}
+    prometheus :9253
+${more}}
+`;
+const BY_TCP = '__PILLAR__CLUSTER__DNS__ {\n        force_tcp\n    }';
+
+/** That of the add-on, for who has no other options. */
+const plainTemplate = (answer: string, health: string): string =>
+  [
+    block(
+      'cluster.local:53',
+      '{\n        success 9984 30\n        denial 9984 5\n    }',
+      BY_TCP,
+      `    health ${health}:8080\n${ownName(answer)}`,
+    ),
+    block('in-addr.arpa:53 ip6.arpa:53', '30', BY_TCP, ''),
+    block('.:53', '30', '__PILLAR__UPSTREAM__SERVERS__', ''),
+  ].join('');
 
 let instances = 0;
 
@@ -72,7 +66,10 @@ export class NodeCache {
   readonly answer: string;
   readonly corefile: string;
 
-  constructor(lab: NodeLab, { command, localIp = LOCAL_IP, args = [], env, cache = CACHE }: NodeCacheOptions = {}) {
+  constructor(
+    lab: NodeLab,
+    { command, localIp = LOCAL_IP, args = [], env, template = 'shipped' }: NodeCacheOptions = {},
+  ) {
     const number = ++instances;
     this.answer = `192.0.3.${number}`;
     const own = join(lab.directory, `cache-${number}`);
@@ -81,7 +78,12 @@ export class NodeCache {
     const base = join(own, 'base');
     const [first = ''] = localIp;
     const isIpv6 = first.includes(':');
-    writeConfigMap(base, { 'Corefile.base': templateOf(this.answer, cache, isIpv6 ? `[${first}]` : first) });
+    writeConfigMap(base, {
+      'Corefile.base':
+        template === 'shipped'
+          ? shippedTemplate(this.answer)
+          : plainTemplate(this.answer, isIpv6 ? `[${first}]` : first),
+    });
     this.process = new ServerProcess(
       [
         ...['-localip', localIp.join(',')],

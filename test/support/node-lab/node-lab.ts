@@ -209,7 +209,7 @@ export class NodeLab {
   }
 
   async close(): Promise<void> {
-    for (const client of Object.values(this.#clients)) client.close();
+    await Promise.all(Object.values(this.#clients).map((client) => client.close()));
     this.#program.close();
     // It may have been stopped by a signal.
     this.#clusterDns?.signal('SIGKILL');

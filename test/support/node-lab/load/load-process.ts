@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,9 +64,12 @@ export class LoadProcess {
     };
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    if (this.#child.exitCode !== null) return;
+    const gone = once(this.#child, 'exit');
     // It ends when nobody is there to tell.
     if (this.#child.connected) this.#child.disconnect();
+    await gone;
   }
 
   #send(order: Order): void {

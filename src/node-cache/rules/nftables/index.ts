@@ -86,8 +86,11 @@ class NftablesBypass implements Bypass {
   }
 
   async undo(): Promise<void> {
-    await this.tearDown();
-    await this.#permanent.undo();
+    try {
+      await this.tearDown();
+    } finally {
+      await this.#permanent.undo();
+    }
   }
 
   async #create(writer: InstanceWriter): Promise<void> {

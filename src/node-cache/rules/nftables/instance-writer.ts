@@ -100,10 +100,13 @@ export class SocketWriter implements InstanceWriter {
   }
 }
 
+const EINVAL = 22;
+const EOPNOTSUPP = 95;
+
 const isRefusal = (error: unknown): boolean =>
   error instanceof CommandError &&
   error.cause instanceof SystemCallError &&
-  ['EINVAL', 'EOPNOTSUPP'].includes(error.cause.code);
+  [EINVAL, EOPNOTSUPP].includes(error.cause.errno);
 
 /** Has nft do it, which reads all rules of the node each time. Nobody owns the table. */
 export class TextWriter implements InstanceWriter {

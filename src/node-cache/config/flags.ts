@@ -93,13 +93,13 @@ export const NODE_CACHE_FLAGS = [
     standard: '',
     help:
       'where queries to a link-local address go while no cache answers, one for each family ' +
-      '(default the cluster IP of -upstreamsvc, else the first -localip that is not link-local)',
+      '(default the cluster IP of -upstreamsvc, else that of -localip which is one)',
   },
   {
     name: 'fallback-mark-bit',
     value: 'BIT',
     standard: '0x2000',
-    help: 'bit of the packet mark that the nftables rules use: its number (13) or its mask (0x2000)',
+    help: 'bit of the mark that the nftables rules use: its number (13) or its mask (0x2000)',
   },
   { name: 'log-format', value: 'FORMAT', standard: 'text', help: 'text or json' },
   {

@@ -114,8 +114,8 @@ describe('the flags of node-cache', () => {
       { address: 'fd00::a', family: 6 },
       { address: 'fd00::169:254', family: 6 },
     ]);
-    expect(settings.fallback).toEqual({ 4: '10.96.200.1', 6: 'fd00::a' });
-    expect(warnings).toEqual([]);
+    expect(settings.fallback).toEqual({ 4: '10.96.200.1', 6: null });
+    expect(warnings).toHaveLength(1);
   });
 
   it('let -p stand for -dns.port', () => {
@@ -157,16 +157,25 @@ describe('the fallback', () => {
     expect(read(LOCAL, {}).settings.fallback).toEqual({ 4: '10.96.0.10', 6: null });
   });
 
+  it('is the address that has Services beside it where several could be', () => {
+    const env = { KUBERNETES_SERVICE_HOST: '10.96.0.1', OTHER_SERVICE_HOST: 'fd00:10:96::77' };
+    const { settings, warnings } = read(['-localip', '192.168.255.53,10.96.0.10,fd00:254::53,fd00:10:96::a'], env);
+    expect(settings.fallback).toEqual({ 4: '10.96.0.10', 6: 'fd00:10:96::a' });
+    expect(warnings).toHaveLength(1);
+  });
+
   it('is missed where there is none', () => {
     const text = (address: string): string =>
-      `there is no fallback for ${address}: queries are lost while no cache answers; -fallback names the cluster's DNS`;
+      `there is no fallback for ${address}, but for what is a cluster IP: queries are lost while no cache answers; -fallback names the cluster's DNS`;
     expect(warningsOf(['-localip', '169.254.20.10'], {})).toContain(text('169.254.20.10'));
-    expect(warningsOf(['-localip', '169.254.20.10'], { KUBE_DNS_SERVICE_HOST: 'fd00::1' })).toEqual([
-      text('169.254.20.10'),
-    ]);
-    expect(warningsOf(['-localip', '169.254.20.10', '-rules', 'none'], { KUBE_DNS_SERVICE_HOST: 'fd00::1' })).toEqual(
-      [],
-    );
+    const ofIPv6 = { KUBE_DNS_SERVICE_HOST: 'fd00::1' };
+    expect(warningsOf(['-localip', '169.254.20.10'], ofIPv6)).toEqual([text('169.254.20.10')]);
+    expect(warningsOf(['-localip', '169.254.20.10', '-rules', 'iptables'], ofIPv6)).toEqual([]);
+    expect(warningsOf(['-localip', '169.254.20.10', '-rules', 'none'], ofIPv6)).toEqual([]);
+    const made = read(['-localip', 'fd00:254::53,fd00:10:96::a']);
+    expect(made.settings.fallback[6]).toBeNull();
+    expect(made.warnings).toEqual([text('fd00:254::53 and fd00:10:96::a')]);
+    expect(warningsOf(['-localip', 'fd00:10:96::a'])).toEqual([]);
   });
 });
 

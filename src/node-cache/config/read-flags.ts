@@ -1,7 +1,9 @@
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { readHttpAddress } from '#http-endpoint/address.ts';
 import type { LocalAddress, NodeCacheSettings, RulesKind } from '../settings.ts';
 import {
+  areOfOneRange,
   isLinkLocal,
   isLoopback,
   type Read,
@@ -140,20 +142,30 @@ class Reader {
     rules: RulesKind,
   ): NodeCacheSettings['fallback'] {
     const given = this.#givenFallback();
-    const service = clusterDns === null ? null : readAddress(clusterDns);
     const fallback: Record<4 | 6, string | null> = { 4: null, 6: null };
     for (const family of FAMILIES) {
       const own = addresses.filter((address) => address.family === family);
-      const ofService = service !== null && 'value' in service && service.value.family === family ? clusterDns : null;
-      const ofOwn = own.find((address) => !isLinkLocal(address) && !isLoopback(address))?.address;
-      fallback[family] = given.get(family) ?? ofService ?? ofOwn ?? null;
-      const lost = own.filter(isLinkLocal).map(({ address }) => address);
-      if (rules !== 'none' && lost.length > 0 && fallback[family] === null)
+      const ofService = clusterDns !== null && isIP(clusterDns) === family ? clusterDns : null;
+      fallback[family] = given.get(family) ?? ofService ?? this.#ownClusterIp(own);
+      if (rules !== 'nftables' || fallback[family] !== null) continue;
+      const lost = own.filter((address) => isLinkLocal(address) || own.length > 1).map(({ address }) => address);
+      if (lost.length > 0)
         this.warnings.push(
-          `there is no fallback for ${lost.join(' and ')}: queries are lost while no cache answers; -fallback names the cluster's DNS`,
+          `there is no fallback for ${lost.join(' and ')}, but for what is a cluster IP: queries are lost while no cache answers; -fallback names the cluster's DNS`,
         );
     }
     return fallback;
+  }
+
+  /** The one of the addresses that is a cluster IP, as far as that can be told: an address in the range of other Services, or there is but one. */
+  #ownClusterIp(own: readonly LocalAddress[]): string | null {
+    const [first, ...more] = own.filter((address) => !isLinkLocal(address) && !isLoopback(address));
+    if (first === undefined || more.length === 0) return first?.address ?? null;
+    const services = Object.entries(this.#env).flatMap(([name, text = '']) =>
+      /_SERVICE_HOST$/.test(name) ? [text] : [],
+    );
+    const found = [first, ...more].find(({ address }) => services.some((other) => areOfOneRange(address, other)));
+    return found?.address ?? null;
   }
 
   #givenFallback(): ReadonlyMap<4 | 6, string> {

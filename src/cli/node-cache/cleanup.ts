@@ -6,7 +6,7 @@ import { isHostAddress, listDevices } from '#node-cache/link/devices.ts';
 import { hostPrefix, isLinkOf, openIpLink } from '#node-cache/link/ip-link.ts';
 import { ofMeaningsOrComment } from '#node-cache/rules/iptables/live-rules.ts';
 import { rulesOfAddress } from '#node-cache/rules/iptables/own-rules.ts';
-import { installedTools } from '#node-cache/rules/iptables/rule-tool.ts';
+import { withInstalled } from '#node-cache/rules/iptables/rule-tool.ts';
 import { cleanUpTables } from '#node-cache/rules/nftables/clean-up.ts';
 import type { LocalAddress } from '#node-cache/settings.ts';
 import type { CliIo } from '../io.ts';
@@ -107,11 +107,9 @@ const clearIptables = async (addresses: readonly LocalAddress[], run: Run): Prom
   const lines: string[] = [];
   for (const family of [4, 6] as const) {
     const own = addresses.filter((each) => each.family === family);
-    for (const tool of await installedTools(run, family)) {
-      const rules = own.flatMap((each) => rulesOfAddress(each, PORTS));
-      for (const { table, line } of await tool.clear(ofMeaningsOrComment(rules)))
-        lines.push(`${tool.name} -t ${table} ${line}`);
-    }
+    const isOurs = ofMeaningsOrComment(own.flatMap((each) => rulesOfAddress(each, PORTS)));
+    for (const [{ name }, removed] of await withInstalled(run, family, (tool) => tool.clear(isOurs)))
+      lines.push(...removed.map(({ table, line }) => `${name} -t ${table} ${line}`));
   }
   return lines;
 };

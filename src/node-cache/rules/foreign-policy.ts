@@ -6,7 +6,7 @@ import type { NodeCacheSettings } from '../settings.ts';
 import type { Bypass } from './bypass.ts';
 import { ofMeanings } from './iptables/live-rules.ts';
 import { type OwnRule, rulesOfAddress, shownRule } from './iptables/own-rules.ts';
-import { installedTools, type RuleTool } from './iptables/rule-tool.ts';
+import { type RuleTool, withInstalled } from './iptables/rule-tool.ts';
 
 type PolicySettings = Pick<NodeCacheSettings, 'addresses' | 'dnsPort' | 'healthPort'>;
 
@@ -42,14 +42,17 @@ export class ForeignPolicy {
   async setUp(): Promise<void> {
     const { log, run } = this.#environment;
     const families = ([4, 6] as const).filter((each) => this.#rules(each).length > 0);
-    const installed = await Promise.all(families.map((family) => installedTools(run, family)));
-    this.#tools = installed.flatMap((tools, n) => tools.map((tool) => ({ tool, family: families[n] ?? 4 })));
-    await this.#all(async ({ tool, family }) => {
-      await this.#bring(tool, family);
-      if (this.#inUse.has(tool))
-        log.info(`${tool.name} drops what nothing accepts: rules that accept queries are there`);
-    });
     this.#lookedMs = this.#now();
+    const found = await Promise.allSettled(
+      families.map(async (family) => {
+        const tools = await withInstalled(run, family, (tool) => this.#bring(tool, family));
+        return tools.map(([tool]) => ({ tool, family }));
+      }),
+    );
+    this.#tools = found.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+    for (const result of found) if (result.status === 'rejected') throw result.reason;
+    for (const { name } of this.#inUse)
+      log.info(`${name} drops what nothing accepts: rules that accept queries are there`);
     for (const line of await this.#droppingChains()) log.warning(line);
   }
 
@@ -59,7 +62,7 @@ export class ForeignPolicy {
     if (isAll) this.#lookedMs = this.#now();
     const lines: string[] = [];
     await this.#all(async ({ tool, family }) => {
-      if (isAll || this.#inUse.has(tool)) lines.push(...(await this.#bring(tool, family)));
+      if (isAll || this.#inUse.has(tool)) lines.push(...((await this.#bring(tool, family)) ?? []));
     });
     return lines;
   }
@@ -73,7 +76,7 @@ export class ForeignPolicy {
     });
   }
 
-  async #bring(tool: RuleTool, family: 4 | 6): Promise<string[]> {
+  async #bring(tool: RuleTool, family: 4 | 6): Promise<string[] | null> {
     const accepts = this.#rules(family).filter(({ role }) => role === 'accept');
     const wanted = (save: string): readonly OwnRule[] => {
       const isNeeded = dropsByDefault(save);
@@ -81,7 +84,9 @@ export class ForeignPolicy {
       else this.#inUse.delete(tool);
       return isNeeded ? accepts : [];
     };
-    const { missing, surplus } = await tool.bringIfThere(wanted, ofMeanings(this.#rules(family)));
+    const difference = await tool.bringIfThere(wanted, ofMeanings(this.#rules(family)));
+    if (difference === null) return null;
+    const { missing, surplus } = difference;
     return [
       ...missing.map((rule) => `Added back nodelocaldns rule - ${tool.name} ${shownRule(rule)}`),
       ...surplus.map(({ table, line }) => `removed a rule that is there too much - ${tool.name} -t ${table} ${line}`),

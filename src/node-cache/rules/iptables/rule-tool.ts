@@ -8,12 +8,22 @@ const ATTEMPTS = 3;
 /** Exit code where somebody holds the lock for longer than we wait. */
 const LOCKED = 4;
 
-/** Each iptables that is installed: the two by their own names, or what is there under the plain one. */
-export const installedTools = async (run: Run, family: 4 | 6): Promise<readonly RuleTool[]> => {
-  const tools = (['legacy', 'nft', 'default'] as const).map((variant) => new RuleTool(run, family, variant));
-  const areThere = await Promise.all(tools.map((tool) => tool.isThere()));
-  const named = tools.filter((_, n) => n < 2 && areThere[n]);
-  return named.length > 0 ? named : tools.filter((_, n) => areThere[n]);
+/**
+ * Does something with each iptables that is installed, the two by their own names, or what is there under the plain one; gives those that were there. `work`
+ * gives null where its command is not.
+ */
+export const withInstalled = async <T>(
+  run: Run,
+  family: 4 | 6,
+  work: (tool: RuleTool) => Promise<T | null>,
+): Promise<readonly (readonly [RuleTool, T])[]> => {
+  const attempt = async (variant: IptablesVariant): Promise<(readonly [RuleTool, T])[]> => {
+    const tool = new RuleTool(run, family, variant);
+    const result = await work(tool);
+    return result === null ? [] : [[tool, result]];
+  };
+  const named = (await Promise.all([attempt('legacy'), attempt('nft')])).flat();
+  return named.length > 0 ? named : await attempt('default');
 };
 
 /** One family's rules by one of the two iptables: a listing, and a change of all in one process. */
@@ -38,16 +48,6 @@ export class RuleTool {
   async kind(): Promise<'legacy' | 'nft'> {
     this.#kind ??= (await runOrThrow(this.#run, this.#commands.save, ['-V'])).includes('nf_tables') ? 'nft' : 'legacy';
     return this.#kind;
-  }
-
-  async isThere(): Promise<boolean> {
-    try {
-      await this.#run(this.#commands.save, ['-V']);
-      return true;
-    } catch (error) {
-      if (error instanceof CommandError) return false;
-      throw error;
-    }
   }
 
   /** What is in the kernel. Where `isInUse`, tables that are not there yet may come to be by being looked at. */
@@ -83,10 +83,11 @@ export class RuleTool {
     });
   }
 
-  /** The same where this iptables is installed, by the spelling too; what is wanted depends on what it has. */
-  async bringIfThere(wanted: (save: string) => readonly OwnRule[], isOurs: IsOurs): Promise<Difference> {
+  /** The same, by the spelling too; what is wanted depends on what there is. null where this iptables is not installed. */
+  async bringIfThere(wanted: (save: string) => readonly OwnRule[], isOurs: IsOurs): Promise<Difference | null> {
     return await this.#change(undefined, async () => {
-      const save = (await this.saveIfThere()) ?? '';
+      const save = await this.saveIfThere();
+      if (save === null) return { text: '', result: null };
       const live = readLiveRules(save, isOurs);
       const rules = wanted(save);
       const difference = differenceOf(live, rules, { isStrict: true });
@@ -95,10 +96,12 @@ export class RuleTool {
     });
   }
 
-  /** Takes out all rules that are ours, where this iptables is installed; gives those that were there. */
-  async clear(isOurs: IsOurs): Promise<readonly LiveRule[]> {
+  /** Takes out all rules that are ours; gives those that were there, null where this iptables is not installed. */
+  async clear(isOurs: IsOurs): Promise<readonly LiveRule[] | null> {
     return await this.#change(undefined, async () => {
-      const live = readLiveRules((await this.saveIfThere()) ?? '', isOurs);
+      const save = await this.saveIfThere();
+      if (save === null) return { text: '', result: null };
+      const live = readLiveRules(save, isOurs);
       return { text: rewriteText(live, []), result: live };
     });
   }

@@ -76,12 +76,13 @@ const serve = async (settings: NodeCacheSettings, warnings: readonly string[], i
   const start = async (): Promise<number | null> => {
     try {
       await configuration.write();
-      await node.start(() =>
-        dns.server.start((listening) => {
+      await node.start(async () => {
+        await dns.server.start((listening) => {
           if (!settings.quiet) log.plain(bannerText(listening));
-        }),
-      );
-      writePidfile(settings.pidfile);
+        });
+        // A file that can't be written is a start that fails, and taken back like any other.
+        writePidfile(settings.pidfile);
+      });
       configuration.watch(() => {
         metrics.corefileUpdated();
         return dns.server.reload();

@@ -117,6 +117,24 @@ describe('serve_stale verify', () => {
     vi.useRealTimers();
   });
 
+  it('keeps a good answer through a prefetch that failed, and asks first once it has expired', () => {
+    const bench = new CacheBench('cache {\n prefetch 1 1m 10%\n serve_stale 1h verify\n}');
+    bench.backend = () => positive(60);
+    bench.ask();
+    bench.backend = () => servfail(5);
+    bench.advance(55);
+    expect([bench.ask().rcode, bench.calls]).toEqual([RCODE.NOERROR, 2]);
+    bench.advance(4);
+    expect(bench.ask().rcode).toBe(RCODE.NOERROR);
+    bench.advance(30);
+    const { calls } = bench;
+    expect([textsOf(bench.ask()), bench.calls]).toEqual([['cached.org. 0 IN A 127.0.0.53'], calls + 1]);
+    bench.backend = () => positive(60, '127.0.0.54');
+    expect(textsOf(bench.ask())).toEqual(['cached.org. 60 IN A 127.0.0.54']);
+    bench.advance(1);
+    expect(textsOf(bench.ask())).toEqual(['cached.org. 59 IN A 127.0.0.54']);
+  });
+
   it('asks first, and answers stale only on failure', () => {
     const bench = stale('1h verify');
     bench.backend = () => positive(120);

@@ -159,6 +159,16 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
       expect(await scene.ask({ from: 'pod', to: LOCAL_DNS[4], protocol: 'udp' })).toBe(`cache at ${LOCAL_DNS[4]}`);
     });
 
+    it('falls back on a cluster IP that is its own as well, where no other is known', async () => {
+      const { bypass } = await scene.bypass(settingsFor({ fallback: KUBE_DNS }));
+      await bypass.setUp();
+      expect(await answers()).toEqual(byCluster);
+      const held = await Promise.all(addresses.map((to) => scene.hold({ from: 'pod', to })));
+      await bypass.keepAlive(all);
+      expect(await answers()).toEqual(byCache);
+      for (const id of held) expect(await scene.held(id)).toBe(CLUSTER);
+    });
+
     it('works without conntrack zones, for one link-local address', async () => {
       const run: typeof scene.run = (command, args, input) =>
         typeof input === 'string' && input.includes('zone')

@@ -61,10 +61,13 @@ export class HandedQuery {
   static readonly controlAt = CONTROL;
 }
 
-/** ms since a moment of which the last 16 bits are known; at most a minute. One a little in the future, by another thread's clock, is now. */
+/**
+ * ms since a moment of which the last 16 bits are known; at most three quarters of a minute. One up to 16 s in the future is now: main looks at its
+ * clock once for many queries, and may be kept from the CPU while a thread hands more over.
+ */
 const waitedMs = (cameAt: number, nowMs: number): number => {
   const waited = (Math.floor(nowMs) - cameAt) & 0xffff;
-  return waited > 0xff00 ? 0 : waited;
+  return waited > 0xc000 ? 0 : waited;
 };
 
 /** Queries from a listener thread to main, with the credit that bounds those on their way. */

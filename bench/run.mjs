@@ -11,6 +11,7 @@ const PROGRAMS = {
   load: ['bench/asker/ask.ts', 'bench/floor/echo.ts'],
   'node-cache': ['bench/node-cache/cluster-dns.ts', 'bench/node-cache/first-answer.ts'],
   proxy: ['bench/proxy/measure.ts', 'bench/proxy/connector.ts', 'bench/proxy/listener.ts'],
+  'forward-tcp': ['bench/asker/ask.ts'],
   overload: ['bench/asker/ask.ts', 'bench/overload/upstream.ts'],
 };
 

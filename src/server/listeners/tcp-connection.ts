@@ -62,6 +62,7 @@ export class Connection implements ReplySink {
   /** Not read until replies have left. */
   #isHeld = false;
   #isRetiring = false;
+  #isLeaving = false;
   /** The client has ended its side; what it has asked before may still wait. */
   #hasEnded = false;
   #isCorked = false;
@@ -143,6 +144,11 @@ export class Connection implements ReplySink {
     else this.#socket.destroySoon();
   }
 
+  /** Closes behind its next replies: no query of a client that waits for its answers crosses the end. */
+  leave(): void {
+    this.#isLeaving = true;
+  }
+
   /** Takes no more queries and closes when those that it has are answered. */
   retire(): void {
     if (this.#isLast) return;
@@ -165,7 +171,7 @@ export class Connection implements ReplySink {
     if (this.#socket.destroyed) return;
     if (this.#inFlight === 0) {
       this.#idleDeadlineMs = performance.now() + this.#owner.limits.idleMs;
-      if (this.#isLast && !this.#isInFrames) this.finish(this.#reason);
+      if (!this.#isInFrames) this.#finishIfDone();
     }
     if (!this.#isLast) this.#goOn();
   }
@@ -214,7 +220,13 @@ export class Connection implements ReplySink {
     }
     this.#isInFrames = false;
     this.#keep(bytes, at);
-    if (this.#isLast && this.#inFlight === 0) this.finish(this.#reason);
+    if (this.#isLast || at > 0) this.#finishIfDone();
+  }
+
+  #finishIfDone(): void {
+    if (this.#inFlight > 0) return;
+    if (this.#isLast) this.finish(this.#reason);
+    else if (this.#isLeaving && this.#waiting.length === 0) this.finish('stop');
   }
 
   /** Keeps what is left of the octets from `at` on, which were looked at. */

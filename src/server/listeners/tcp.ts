@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { SharedPort, SharedPorts } from '#plugin/index.ts';
 import type { ServerGroup } from '../server-group.ts';
 import { type ListenAddress, type Listener, listenError } from './listener.ts';
@@ -19,6 +20,8 @@ export const TCP_LIMITS: TcpLimits = {
   maxQueryOctetsOfAll: 16 * 1024 * 1024,
 };
 
+/** ms that connections have for one more query, to close behind its reply, where another instance takes over. */
+const LEAVE_MS = 1000;
 /** ms that replies have to leave in when the listener is closed: a client that does not read must not keep it open. */
 const CLOSE_MS = 500;
 
@@ -101,7 +104,11 @@ export class TcpListener implements Listener, ConnectionOwner, TcpState {
     await this.#shared?.leave();
     // Connections that the kernel has made, and what clients have sent over them, count as taken.
     await quietTurn(() => [...this.#connections].reduce((sum, { bytesRead }) => sum + bytesRead, this.#stamp));
-    this.#endServer();
+    const ended = this.#endServer();
+    if (this.#shared !== null) {
+      for (const connection of this.#connections) connection.leave();
+      await Promise.race([ended, delay(LEAVE_MS, undefined, { ref: false })]);
+    }
     for (const connection of this.#connections) connection.retire();
   }
 

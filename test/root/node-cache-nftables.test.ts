@@ -4,7 +4,7 @@ import { NoLibc } from '#libc/libc.ts';
 import type { Listing } from '#netfilter/nft/listing.ts';
 import { cleanUpTables } from '#node-cache/rules/nftables/clean-up.ts';
 import { createText } from '#node-cache/rules/nftables/instance-text.ts';
-import { listTable } from '#node-cache/rules/nftables/nft.ts';
+import { listTable } from '#node-cache/rules/nftables/list-tables.ts';
 import { isSameTable } from '#node-cache/rules/nftables/same-table.ts';
 import { until } from '#test/until.ts';
 import { missing, titled } from './needs.ts';

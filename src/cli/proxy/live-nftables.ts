@@ -1,11 +1,11 @@
 import { type Listing, listArguments, parseListing } from '#netfilter/nft/listing.ts';
+import { runNft } from '#netfilter/nft/run-nft.ts';
 import { ruleText, tableText } from '#netfilter/nft/text.ts';
 import { CommandError, type Run } from '#netfilter/run.ts';
 import { adopt } from '#proxy/backends/nftables/adopt.ts';
 import { changeCommands } from '#proxy/backends/nftables/commands.ts';
 import type { Changes } from '#proxy/backends/nftables/diff.ts';
 import { tableOf } from '#proxy/backends/nftables/names.ts';
-import { runNft } from '#proxy/backends/nftables/nft.ts';
 import { openWriter } from '#proxy/backends/nftables/open.ts';
 import { renderTable } from '#proxy/backends/nftables/render.ts';
 import { lineChanges } from './line-changes.ts';

@@ -99,7 +99,7 @@ export const NODE_CACHE_FLAGS = [
     name: 'fallback-mark-bit',
     value: 'BIT',
     standard: '0x2000',
-    help: 'bit of the mark that the nftables rules use: its number (13) or its mask (0x2000)',
+    help: 'bit of the mark for nftables rules without conntrack zones: its number (13) or its mask (0x2000)',
   },
   { name: 'log-format', value: 'FORMAT', standard: 'text', help: 'text or json' },
   {

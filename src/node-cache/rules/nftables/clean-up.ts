@@ -1,7 +1,8 @@
+import { isGone, isNotPermitted, nftFailure, startNft } from '#netfilter/nft/run-nft.ts';
 import type { Run } from '#netfilter/run.ts';
 import { deleteText } from './instance-text.ts';
+import { listTable, listTables } from './list-tables.ts';
 import { ADDRESSES, FAMILIES, isInstanceTable, PERMANENT_TABLE } from './names.ts';
-import { failure, isGone, isNotPermitted, listTable, listTables, start } from './nft.ts';
 
 /** What a clean-up did. */
 export interface CleanUp {
@@ -33,13 +34,13 @@ export const cleanUpTables = async (run: Run): Promise<CleanUp> => {
     if (table === null) continue;
     const text = deleteText(name, family);
     const title = text.replace('delete table ', '').trim();
-    const result = await start(run, args, text);
+    const result = await startNft(run, args, text);
     const [, owner = ''] = /# progname (\S+)/.exec(table.text) ?? [];
     if (result.exitCode === 0) {
       removed.push(title);
       addresses.push(...(table.listing.sets.get(ADDRESSES)?.elements.keys() ?? []));
     } else if (isNotPermitted(result) && isInstanceTable(name)) held.push({ table: title, owner });
-    else if (!isGone(result)) throw failure(args, result);
+    else if (!isGone(result)) throw nftFailure(args, result);
   }
   return { removed, addresses, held };
 };

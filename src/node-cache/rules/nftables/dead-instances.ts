@@ -1,8 +1,9 @@
 import type { FoundTable } from '#netfilter/nft/message.ts';
+import { isGone, isNotPermitted, nftFailure, startNft } from '#netfilter/nft/run-nft.ts';
 import type { Run } from '#netfilter/run.ts';
 import { deleteText } from './instance-text.ts';
+import { listTable } from './list-tables.ts';
 import { ALIVE, DRAINING, FAMILIES, familyNumber, isInstanceTable } from './names.ts';
-import { failure, isGone, isNotPermitted, listTable, start } from './nft.ts';
 
 const ARGUMENTS = ['-f', '-'];
 
@@ -17,8 +18,8 @@ export const removeDeadInstances = async (run: Run, tables: readonly FoundTable[
     const table = await listTable(run, family, name);
     const elements = [ALIVE, DRAINING].map((set) => table?.listing.sets.get(set)?.elements.size ?? 0);
     if (table === null || elements.some((count) => count > 0)) continue;
-    const result = await start(run, ARGUMENTS, deleteText(name, family));
+    const result = await startNft(run, ARGUMENTS, deleteText(name, family));
     // Without a word of the kernel's who owns it, this is how it tells.
-    if (result.exitCode !== 0 && !isGone(result) && !isNotPermitted(result)) throw failure(ARGUMENTS, result);
+    if (result.exitCode !== 0 && !isGone(result) && !isNotPermitted(result)) throw nftFailure(ARGUMENTS, result);
   }
 };

@@ -1,5 +1,6 @@
 import { SystemCallError } from '#libc/errno.ts';
 import type { FoundTable, NftRequest } from '#netfilter/nft/message.ts';
+import { isGone, nftFailure, startNft } from '#netfilter/nft/run-nft.ts';
 import type { TransactionSocket } from '#netfilter/nft/transaction-socket.ts';
 import { CommandError, type Run } from '#netfilter/run.ts';
 import type { LocalAddress } from '../../settings.ts';
@@ -11,8 +12,8 @@ import {
   type InstanceTableName,
 } from './instance-requests.ts';
 import { aliveText, createText, deleteText, drainText } from './instance-text.ts';
+import { listTables } from './list-tables.ts';
 import { FAMILIES, type Family, familyNumber, nftFamily } from './names.ts';
-import { failure, isGone, listTables, start } from './nft.ts';
 
 /** Changes the table of an instance. All reject with CommandError. */
 export interface InstanceWriter {
@@ -148,9 +149,9 @@ export class TextWriter implements InstanceWriter {
 
   async #write(text: string): Promise<boolean> {
     const args = ['-f', '-'];
-    const result = await start(this.#run, args, text);
+    const result = await startNft(this.#run, args, text);
     if (result.exitCode === 0) return true;
     if (isGone(result)) return false;
-    throw failure(args, result);
+    throw nftFailure(args, result);
   }
 }

@@ -1,8 +1,9 @@
 import type { Log } from '#log/log.ts';
+import { isNotPermitted, nftFailure, runNft, startNft } from '#netfilter/nft/run-nft.ts';
 import type { Run } from '#netfilter/run.ts';
 import type { NodeCacheSettings } from '../../settings.ts';
+import { type ListedTable, listTable } from './list-tables.ts';
 import { FAMILIES, type Family, nftFamily, PERMANENT_TABLE } from './names.ts';
-import { failure, isNotPermitted, type ListedTable, listTable, runNft, start } from './nft.ts';
 import { LAYOUT, permanentText, readComment } from './permanent-text.ts';
 import { planFor } from './plan.ts';
 import { isSameTable } from './same-table.ts';
@@ -96,14 +97,14 @@ export class PermanentTable {
   /** Without zones where it can't be with them. */
   async #write(families: readonly Family[]): Promise<void> {
     const args = ['-f', '-'];
-    const result = await start(this.#parts.run, args, this.#textOf(families));
+    const result = await startNft(this.#parts.run, args, this.#textOf(families));
     if (result.exitCode === 0) return;
-    if (isNotPermitted(result) || !this.#hasZones) throw failure(args, result);
+    if (isNotPermitted(result) || !this.#hasZones) throw nftFailure(args, result);
     this.#hasZones = false;
-    const second = await start(this.#parts.run, args, this.#textOf(families));
+    const second = await startNft(this.#parts.run, args, this.#textOf(families));
     if (second.exitCode !== 0) {
       this.#hasZones = true;
-      throw failure(args, result);
+      throw nftFailure(args, result);
     }
     this.#parts.log.warning(
       'this kernel or nft has no conntrack zones: the fallback of a link-local address is told by a bit of the connection mark, and TCP connections to cluster IPs end when the cache is back',

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Listing, listArguments, parseListing } from '#netfilter/nft/listing.ts';
 import type { TableName } from '#netfilter/nft/ruleset.ts';
+import { runNft } from '#netfilter/nft/run-nft.ts';
 import { tableText } from '#netfilter/nft/text.ts';
 import { CommandError } from '#netfilter/run.ts';
 import type { ServicePort, ServicePorts } from '../../model/service-port.ts';
@@ -12,7 +13,6 @@ import { Difference, elementUse, type Uses } from './diff.ts';
 import { ForeignChanges } from './foreign-changes.ts';
 import type { Layout } from './frame.ts';
 import { tableOf } from './names.ts';
-import { runNft } from './nft.ts';
 import { removeOtherModes } from './other-modes.ts';
 import { hasSlots, planBlock } from './plan.ts';
 import { renderTable } from './render.ts';

@@ -1,3 +1,4 @@
+import { runNft } from '#netfilter/nft/run-nft.ts';
 import { tableText } from '#netfilter/nft/text.ts';
 import { CommandError, type Run } from '#netfilter/run.ts';
 import type { ServicePort } from '../../model/service-port.ts';
@@ -6,7 +7,6 @@ import { DEFAULT_MASQUERADE_MARK, type IpFamily, type RuleOptions } from '../../
 import { NftablesWriter } from './apply.ts';
 import type { Layout } from './frame.ts';
 import { tableOf } from './names.ts';
-import { runNft } from './nft.ts';
 import { renderTable } from './render.ts';
 
 /** A writer in the layout asked for, or in that of kube-proxy where nft or the kernel can't look up endpoints in maps. */

@@ -1,8 +1,8 @@
+import { runNft } from '#netfilter/nft/run-nft.ts';
 import { tableText } from '#netfilter/nft/text.ts';
 import { CommandError, type Run } from '#netfilter/run.ts';
 import type { IpFamily } from '../../rule-options.ts';
 import { tableOf } from './names.ts';
-import { runNft } from './nft.ts';
 
 const BOTH: readonly IpFamily[] = ['IPv4', 'IPv6'];
 

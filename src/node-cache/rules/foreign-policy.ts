@@ -38,7 +38,7 @@ export class ForeignPolicy {
     this.#environment = environment;
   }
 
-  /** Takes out what a node-cache has left, and puts in ACCEPTs where they are needed. Rejects with CommandError. */
+  /** Takes out what a node-cache has left, and puts in ACCEPTs where they are needed. What can't be done is told: the cache works without. */
   async setUp(): Promise<void> {
     const { log, run } = this.#environment;
     const families = ([4, 6] as const).filter((each) => this.#rules(each).length > 0);
@@ -50,7 +50,9 @@ export class ForeignPolicy {
       }),
     );
     this.#tools = found.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
-    for (const result of found) if (result.status === 'rejected') throw result.reason;
+    for (const result of found)
+      if (result.status === 'rejected')
+        log.warning(`iptables can't be looked after: ${(result.reason as Error).message}`);
     for (const { name } of this.#inUse)
       log.info(`${name} drops what nothing accepts: rules that accept queries are there`);
     for (const line of await this.#droppingChains()) log.warning(line);

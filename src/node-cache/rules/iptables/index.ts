@@ -1,6 +1,6 @@
 import type { Log } from '#log/log.ts';
 import { Trouble } from '#log/trouble.ts';
-import type { Run } from '#netfilter/run.ts';
+import { CommandError, type Run } from '#netfilter/run.ts';
 import { ChangeWatch } from '../../change-watch.ts';
 import { type ServedByOthers, servedByOthers } from '../../other-servers.ts';
 import type { LocalAddress, NodeCacheSettings } from '../../settings.ts';
@@ -80,7 +80,7 @@ class IptablesBypass implements Bypass {
       await this.#eachFamily(async (family) => {
         const own = readLiveRules(await this.#tools[family].save({ isInUse: true }), this.#isOurs(family));
         const other = await this.#otherTool(family);
-        const left = readLiveRules((await other.saveIfThere()) ?? '', this.#isOurs(family));
+        const left = await this.#leftIn(other, family);
         for (const address of this.#addresses(family)) {
           const isAdopted = isShared && this.#isAttracted(address, [...own, ...left]);
           this.#gates.set(address.address, isAdopted ? 'open' : 'held');
@@ -204,6 +204,17 @@ class IptablesBypass implements Bypass {
 
   #addresses(family: 4 | 6): LocalAddress[] {
     return this.#settings.addresses.filter((each) => each.family === family);
+  }
+
+  /** Rules work without a look at what an iptables has that nobody may have used. */
+  async #leftIn(other: RuleTool, family: 4 | 6): Promise<readonly LiveRule[]> {
+    try {
+      return readLiveRules((await other.saveIfThere()) ?? '', this.#isOurs(family));
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      this.#environment.log.warning(`rules of a node-cache may be left there: ${error.message}`);
+      return [];
+    }
   }
 
   /** That of the two iptables which is not on the path under the plain name. */

@@ -4,8 +4,8 @@ import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 
 const [address = ''] = process.argv.slice(2);
-/** An A record that points to the question's name, TTL 300, but for its address. */
-const RECORD = [0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 44, 0, 4] as const;
+/** An A record that points to the question's name, TTL 3600, but for its address. */
+const RECORD = [0xc0, 12, 0, 1, 0, 1, 0, 0, 14, 16, 0, 4] as const;
 
 const replyTo = (query: Buffer, peer: string): Buffer => {
   let end = 12;

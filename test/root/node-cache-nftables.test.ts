@@ -52,9 +52,9 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
     const byCluster = askers.map(({ from, protocol, to }) => `${from} ${protocol} ${to}: ${CLUSTER}`);
 
     it('sends queries to the cache while it is alive, and none of them through conntrack', async () => {
-      const { bypass } = await scene.bypass();
+      const { live, bypass } = await scene.bypass();
       await bypass.setUp();
-      await bypass.keepAlive(all);
+      await live();
       expect(await answers()).toEqual(byCache);
       expect(await scene.connections()).toEqual([]);
     });
@@ -66,9 +66,9 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
     });
 
     it('sends queries to the cluster as soon as the process is killed', async () => {
-      const { bypass, kill } = await scene.bypass();
+      const { live, bypass, kill } = await scene.bypass();
       await bypass.setUp();
-      await bypass.keepAlive(all);
+      await live();
       kill();
       expect(await answers()).toEqual(byCluster);
     });
@@ -93,20 +93,20 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
     });
 
     it('keeps TCP connections where they began when the cache comes back, and new ones go to it', async () => {
-      const { bypass } = await scene.bypass();
+      const { live, bypass } = await scene.bypass();
       await bypass.setUp();
       const held = await Promise.all(
         askers.filter(({ protocol }) => protocol === 'tcp').map((asker) => scene.hold(asker)),
       );
-      await bypass.keepAlive(all);
+      await live();
       for (const id of held) expect(await scene.held(id)).toBe(CLUSTER);
       expect(await answers()).toEqual(byCache);
     });
 
     it('keeps TCP connections on a cache that drains, and new ones go to the cluster', async () => {
-      const { bypass } = await scene.bypass();
+      const { live, bypass } = await scene.bypass();
       await bypass.setUp();
-      await bypass.keepAlive(all);
+      await live();
       const asked = askers.filter(({ protocol }) => protocol === 'tcp');
       const held = await Promise.all(asked.map((asker) => scene.hold(asker)));
       await bypass.drain();
@@ -119,11 +119,11 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
     it('hands over from one instance to the next', async () => {
       const before = await scene.bypass();
       await before.bypass.setUp();
-      await before.bypass.keepAlive(all);
+      await before.live();
       const held = await scene.hold({ from: 'pod', to: KUBE_DNS[family] });
       const after = await scene.bypass();
       await after.bypass.setUp();
-      await after.bypass.keepAlive(all);
+      await after.live();
       await before.bypass.drain();
       expect(await answers()).toEqual(byCache);
       expect(await scene.held(held)).toBe(`cache at ${KUBE_DNS[family]}`);
@@ -132,9 +132,9 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
     });
 
     it('breaks a TCP connection at once whose cache was killed', async () => {
-      const { bypass, kill } = await scene.bypass();
+      const { live, bypass, kill } = await scene.bypass();
       await bypass.setUp();
-      await bypass.keepAlive(all);
+      await live();
       const held = await Promise.all(addresses.map((to) => scene.hold({ from: 'pod', to })));
       kill();
       expect(await Promise.all(held.map((id) => scene.held(id)))).toEqual(addresses.map(() => 'ECONNRESET'));
@@ -160,11 +160,11 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
     });
 
     it('falls back on a cluster IP that is its own as well, where no other is known', async () => {
-      const { bypass } = await scene.bypass(settingsFor({ fallback: KUBE_DNS }));
+      const { live, bypass } = await scene.bypass(settingsFor({ fallback: KUBE_DNS }));
       await bypass.setUp();
       expect(await answers()).toEqual(byCluster);
       const held = await Promise.all(addresses.map((to) => scene.hold({ from: 'pod', to })));
-      await bypass.keepAlive(all);
+      await live();
       expect(await answers()).toEqual(byCache);
       for (const id of held) expect(await scene.held(id)).toBe(CLUSTER);
     });
@@ -178,13 +178,13 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
               stderr: 'Error: Could not process rule: Operation not supported',
             })
           : scene.run(command, args, input);
-      const { bypass, lines } = await scene.bypass(settingsFor(), run);
+      const { live, bypass, lines } = await scene.bypass(settingsFor(), run);
       await bypass.setUp();
       expect(lines.join('\n')).toContain('no conntrack zones');
       const nowhere = SECOND_LOCAL_DNS[family];
       expect(await answers()).toEqual(byCluster.map((line, n) => (line.includes(nowhere) ? byCache[n] : line)));
       expect(await bypass.repair()).toEqual([]);
-      await bypass.keepAlive(all);
+      await live();
       expect(await answers()).toEqual(byCache);
     });
   });
@@ -214,7 +214,7 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
     const after = await scene.bypass();
     await after.bypass.setUp();
     expect((await handle()).split('\n', 1)).toEqual(listed.split('\n', 1));
-    await after.bypass.keepAlive(all);
+    await after.live();
     expect(await scene.held(held)).toBe(CLUSTER);
     expect(await after.bypass.repair()).toEqual([]);
   });
@@ -225,7 +225,7 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
     await before.bypass.setUp();
     const after = await scene.bypass();
     await after.bypass.setUp();
-    await after.bypass.keepAlive(all);
+    await after.live();
     expect(await scene.ask({ from: 'pod', to: KUBE_DNS[4], protocol: 'udp' })).toBe(`cache at ${KUBE_DNS[4]}`);
     // The earlier one lets be what the later one wrote.
     expect(await before.bypass.repair()).toEqual([]);
@@ -242,11 +242,11 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
   });
 
   it('hears of a flushed ruleset, and of a changed rule, and puts them right', async () => {
-    const { bypass } = await scene.bypass();
+    const { live, bypass } = await scene.bypass();
     let changes = 0;
     bypass.onChange(() => changes++);
     await bypass.setUp();
-    await bypass.keepAlive(all);
+    await live();
     const settled = changes;
     await scene.nft('flush', 'ruleset');
     await until(() => changes > settled);

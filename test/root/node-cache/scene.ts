@@ -23,6 +23,7 @@ export const POD = 'pod';
 export const CLUSTER_DNS = 'cluster-dns';
 export const PORT = 53;
 const HEADER_OCTETS = 12;
+const RENEWAL_MS = 300;
 export const POD_ADDRESS: ByFamily = { 4: '10.244.1.5', 6: 'fd00:10:244:1::5' };
 export const NODE_ADDRESS: ByFamily = { 4: '192.168.0.2', 6: 'fd00:192:168::2' };
 export const DNS_POD: ByFamily = { 4: '10.244.2.53', 6: 'fd00:10:244:2::53' };
@@ -60,6 +61,8 @@ export interface Asker {
 export interface Instance {
   readonly bypass: Bypass;
   readonly lines: readonly string[];
+  /** Says that the cache is alive on all of its addresses, until it is killed or drained: however slow the machine is. */
+  live(): Promise<void>;
   /** As the kernel does when the process is killed. */
   kill(): void;
 }
@@ -130,13 +133,40 @@ export class Scene {
     };
     const openEvents = async (table: TableName): Promise<SocketEvents> => new SocketEvents(open(), table);
     const bypass = openNftablesBypass(settings, { run, log, openSocket: openSocket ?? openOwn, openEvents });
-    const instance = { bypass, lines, kill: () => close() };
+    let timer: NodeJS.Timeout | undefined;
+    const keep = (): Promise<void> => bypass.keepAlive(settings.addresses);
+    const instance: Instance = {
+      bypass: {
+        setUp: () => bypass.setUp(),
+        keepAlive: (addresses: readonly LocalAddress[]) => bypass.keepAlive(addresses),
+        repair: () => bypass.repair(),
+        onChange: (listener: () => void) => bypass.onChange(listener),
+        drain: () => {
+          clearInterval(timer);
+          return bypass.drain();
+        },
+        tearDown: () => {
+          clearInterval(timer);
+          return bypass.tearDown();
+        },
+        undo: () => bypass.undo(),
+      },
+      lines,
+      live: async () => {
+        await keep();
+        timer = setInterval(() => void keep().catch(() => clearInterval(timer)), RENEWAL_MS);
+      },
+      kill: () => {
+        clearInterval(timer);
+        close();
+      },
+    };
     this.#instances.push(instance);
     return instance;
   }
 
   /** Who answered: `cache at ADDRESS`, `cluster's DNS`; else what came instead. */
-  async ask({ from, to, protocol, source }: Asker, silenceMs = 300): Promise<string> {
+  async ask({ from, to, protocol, source }: Asker, silenceMs = 5000): Promise<string> {
     const [namespace, address] = this.#sourceOf(from, to, source);
     const flow = { namespace, from: address, to, port: PORT, protocol };
     const [attempt] = await this.lab.traffic.call('tryInTurn', { flow, count: 1, silenceMs });
@@ -156,7 +186,7 @@ export class Scene {
       checked(libc, 'connect', libc.connect(fd, address, address.length));
       checked(libc, 'write', libc.write(fd, new Uint8Array(HEADER_OCTETS), HEADER_OCTETS));
       const reply = new Uint8Array(512);
-      await until(() => libc.read(fd, reply, reply.length) > 0, 'an answer', 300);
+      await until(() => libc.read(fd, reply, reply.length) > 0, 'an answer', 5000);
       return Buffer.from(reply).includes(this.lab.namespace(NODE));
     } catch {
       return false;
@@ -173,7 +203,7 @@ export class Scene {
   }
 
   /** Who answers on a held connection, or what has ended it. */
-  async held(id: number, withinMs = 1000): Promise<string> {
+  async held(id: number, withinMs = 5000): Promise<string> {
     const [state] = await this.lab.traffic.call('held', id, withinMs);
     if (state === undefined) return 'nothing';
     if (state.brokenBy !== '') return state.brokenBy;

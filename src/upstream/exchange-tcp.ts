@@ -49,7 +49,7 @@ const HELD_UP_MS = 10;
 const BATCH = 16;
 /** Queries on one connection that is not held up. */
 const MOST_ON_ONE = 64;
-/** A connection that does not come up for so long gets company: behind a Service each attempt may come to another Pod. */
+/** A connection that does not come up for so long gets company: behind a Service each attempt may come to another Pod. Not so with TLS, whose handshake takes time. */
 const DIAL_PATIENCE_MS = 50;
 /** How often a query is sent at most, when connections stay silent; and how often a connection may close on it. */
 const MOST_ASKS = 3;
@@ -392,7 +392,8 @@ export class StreamExchanger implements ConnectionEvents, ExchangeOwner {
     }
     if (silent.length > 0) this.#leaveSilent(silent, now);
     const longest = first(this.#waiting);
-    if (longest !== undefined && now - this.#dialedAtMs >= DIAL_PATIENCE_MS && this.#mayDial()) this.#dial(longest);
+    const isPatient = this.#dialer.readyEvent === 'secureConnect' || now - this.#dialedAtMs < DIAL_PATIENCE_MS;
+    if (longest !== undefined && !isPatient && this.#mayDial()) this.#dial(longest);
     if (isBusy || this.#look === null) return;
     clearInterval(this.#look);
     this.#look = null;

@@ -80,12 +80,15 @@ describe('a shared port', () => {
 
   it('takes connections as ever where no other instance has it', async () => {
     const alone = await open('127.0.0.1');
+    // Who listens elsewhere on the port is no other instance.
+    await open('127.0.0.2', alone);
     await alone.leave();
-    const before = alone.accepted;
+    // Nobody is looked for.
+    expect(alone.accepted).toBe(0);
     const later = await open('127.0.0.1', { port: alone.port });
     await connectTo('127.0.0.1', alone.port, 40);
-    // Nothing steers any more: both get their share.
-    expect(alone.accepted - before).toBeGreaterThan(0);
+    // Nothing steers: both get their share.
+    expect(alone.accepted).toBeGreaterThan(0);
     expect(later.accepted).toBeGreaterThan(0);
   });
 
@@ -99,6 +102,28 @@ describe('a shared port', () => {
     for (let n = 0; n < 40; n++) sockets.push(connect(going.port, '127.0.0.1'));
     await Promise.all(sockets.slice(-40).map((socket) => once(socket, 'connect')));
     await expect.poll(() => going.accepted - before).toBeGreaterThan(0);
+  });
+
+  it('is kept where a third answers what is sent to it, as where rules send that to another machine', async () => {
+    const going = await open('');
+    const staying = await open('', { port: going.port });
+    // Who has the address itself gets what is sent to it.
+    await open('127.0.0.1', { port: going.port });
+    await going.leave();
+    await connectTo('::1', going.port, 40);
+    expect(going.accepted).toBeGreaterThan(0);
+    expect(staying.accepted).toBeGreaterThan(0);
+  });
+
+  it.each([0, 1, 2])('of three instances the one that came %i after the first leads to the others', async (n) => {
+    const first = await open('127.0.0.1');
+    const all = [first, await open('127.0.0.1', first), await open('127.0.0.1', first)];
+    const [going] = all.splice(n, 1) as [Instance];
+    await going.leave();
+    const before = going.accepted;
+    await connectTo('127.0.0.1', first.port, 40);
+    expect(going.accepted).toBe(before);
+    expect(all.reduce((sum, { accepted }) => sum + accepted, 0)).toBeGreaterThanOrEqual(40);
   });
 
   it('is had once in a process, and again when it was closed', async () => {

@@ -4,6 +4,7 @@ import type { Place } from './bound-socket.ts';
 import { EADDRINUSE } from './constants.ts';
 import { SystemCallError } from './errno.ts';
 import type { Libc } from './libc.ts';
+import { listenersBeside } from './listeners-beside.ts';
 import { TcpSocket } from './tcp-socket.ts';
 
 /** ms that whoever has a port may take to answer a connection before it counts as one that hangs. */
@@ -63,29 +64,51 @@ export class SharedPort {
 
   /**
    * Leads new connections to another instance, where one has the port too and answers, and resolves once those that were begun before are
-   * made: what is then accepted was the last, and closing resets none. Never rejects. Alone it changes nothing.
+   * made: what is then accepted was the last, and closing resets none. Never rejects. Alone it does nothing. To be called while packets to
+   * the address still come here: before rules send them elsewhere.
    *
    * Closing a listening socket resets what it has not accepted (but with net.ipv4.tcp_migrate_req), so connections have to be steered away
-   * before. Of the sockets of an address one is this process's: either the first is another's, or, if there is another one, the second is.
+   * before. The kernel does not tell which number is whose, so each is tried. Who answers may be a third, as rules can send a connection to
+   * another machine: only where one number was seen to be this process's is another one another instance's.
    * Steering is not undone, as this socket would have its share again: it ends with the other's own way out, which finds its successor
    * the same way, and meanwhile a number that nobody has any more leaves the choice to the kernel.
    */
   async leave(): Promise<void> {
     try {
-      for (const number of [0, 1]) {
-        if (!this.#server.listening) return;
-        this.#socket.steerTo(number);
-        if ((await this.#whoAnswers()) === 'another') {
-          await delay(SETTLES_MS);
-          return;
-        }
-      }
+      const others = this.#server.listening ? await this.#others() : 0;
+      if (others === 0) return;
+      const another = await this.#anotherOf(others + 1);
       // Whoever was in a hurry may have closed it meanwhile, and the descriptor be another's.
-      if (this.#server.listening) this.#socket.steerNoMore();
+      if (!this.#server.listening) return;
+      if (another === null) {
+        this.#socket.steerNoMore();
+        return;
+      }
+      this.#socket.steerTo(another);
+      await delay(SETTLES_MS);
     } catch (error) {
       // Without steering it is closed as it would be without another instance.
       if (!(error instanceof SystemCallError)) throw error;
     }
+  }
+
+  /** How many others listen there; where the kernel does not say there may be one. */
+  #others(): Promise<number> {
+    return listenersBeside(this.#socket.fd, this.#family).catch(() => 1);
+  }
+
+  /** The number of another instance that answers, among so many sockets; null where none does. */
+  async #anotherOf(count: number): Promise<number | null> {
+    let another: number | null = null;
+    let isOwnSeen = false;
+    for (let number = 0; number < count && !(isOwnSeen && another !== null); number++) {
+      if (!this.#server.listening) return null;
+      this.#socket.steerTo(number);
+      const who = await this.#whoAnswers();
+      if (who === 'this') isOwnSeen = true;
+      else if (who === 'another') another ??= number;
+    }
+    return isOwnSeen ? another : null;
   }
 
   /** Makes a connection and ends it. Who answers that has accepted it, so it was seen here by then if it came here. */
@@ -107,13 +130,16 @@ export class SharedPort {
     }
   }
 
-  /** From loopback, which the rules of a node-local cache leave alone; not to a link-local address, which can't be reached from there. */
-  #target(): { readonly host: string; readonly port: number; readonly localAddress?: string } {
+  /** The kernel takes the address itself as the source: what comes to 127.0.0.1 past conntrack, kubelet's and kube-proxy's rules drop. */
+  #target(): { readonly host: string; readonly port: number } {
     const { host, port } = this.#place;
+    if (host === '::') return { host: '::1', port };
+    return { host: host === '' || host === '0.0.0.0' ? '127.0.0.1' : host, port };
+  }
+
+  get #family(): 4 | 6 {
     const { family } = this.#server.address() as { readonly family: string };
-    const loopback = family === 'IPv6' ? '::1' : '127.0.0.1';
-    if (host === '' || host === '0.0.0.0' || host === '::') return { host: loopback, port, localAddress: loopback };
-    return host.includes('%') ? { host, port } : { host, port, localAddress: loopback };
+    return family === 'IPv6' ? 6 : 4;
   }
 }
 

@@ -107,6 +107,8 @@ export class DnsServer {
         configuration.instances.map(async (instance) => instance.lameduck?.()),
       );
     if (isGraceful) {
+      // Before packets are sent elsewhere: another instance is found by what comes here.
+      await this.#logFaults('listeners', [this.#listeners.leave()]);
       await this.#logFaults('retiring', [this.#retiring()]);
       await this.#logFaults('listeners', [this.#listeners.retire()]);
       await this.#drain(configuration);

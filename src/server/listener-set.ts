@@ -71,9 +71,14 @@ export class ListenerSet {
     return this.#udp.settle(this.#socketCount);
   }
 
+  /** Leads new connections to another instance, where there is one. */
+  async leave(): Promise<void> {
+    await Promise.all(this.#all.map((each) => each.leave?.()));
+  }
+
   /** Takes the queries that have arrived, and no more; their replies can be sent until `close`. */
   async retire(): Promise<void> {
-    await Promise.all([...this.#pairs.values()].flatMap(({ listeners }) => listeners.map((each) => each.retire())));
+    await Promise.all(this.#all.map((each) => each.retire()));
   }
 
   bound(): { label: string; host: string; port: number }[] {
@@ -85,10 +90,14 @@ export class ListenerSet {
   }
 
   async close(): Promise<void> {
-    const pairs = [...this.#pairs.values()];
+    const all = this.#all;
     this.#pairs = new Map();
-    await Promise.all(pairs.flatMap(({ listeners }) => listeners.map((listener) => listener.close())));
+    await Promise.all(all.map((listener) => listener.close()));
     await this.#udp.close();
+  }
+
+  get #all(): readonly Listener[] {
+    return [...this.#pairs.values()].flatMap(({ listeners }) => listeners);
   }
 
   /** TCP first, then UDP on the same port, so that port 0 gives one port for both. `count`: of all addresses. */

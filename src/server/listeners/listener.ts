@@ -16,6 +16,8 @@ export interface Listener {
   readonly port: number;
   /** Hands every message from now on to this group. */
   serve(group: ServerGroup): void;
+  /** Leads new clients to another instance, where one listens there, too; alone it changes nothing. While packets to the address still come here. */
+  leave?(): Promise<void>;
   /**
    * Reads what has arrived and takes no more, so that a later sender is told at once that nobody is there, as far as the system has a
    * way to. Replies to what was taken can still be sent until `close`.

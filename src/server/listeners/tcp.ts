@@ -20,8 +20,8 @@ export const TCP_LIMITS: TcpLimits = {
   maxQueryOctetsOfAll: 16 * 1024 * 1024,
 };
 
-/** ms that connections have for one more query, to close behind its reply, where another instance takes over. */
-const LEAVE_MS = 1000;
+/** ms that connections have for one more query, to close behind its reply, where another instance may take over. */
+const LEAVE_MS = 500;
 /** ms that replies have to leave in when the listener is closed: a client that does not read must not keep it open. */
 const CLOSE_MS = 500;
 
@@ -40,6 +40,7 @@ export class TcpListener implements Listener, ConnectionOwner, TcpState {
   readonly #sweep: NodeJS.Timeout;
   /** Grows with every connection and every query. */
   #stamp = 0;
+  #left: Promise<void> | null = null;
   #ended: Promise<void> | null = null;
   #port = 0;
   #shared: SharedPort | null = null;
@@ -100,8 +101,13 @@ export class TcpListener implements Listener, ConnectionOwner, TcpState {
     if (isFirst) for (const connection of this.#connections) connection.begin();
   }
 
+  leave(): Promise<void> {
+    this.#left ??= this.#shared?.leave() ?? Promise.resolve();
+    return this.#left;
+  }
+
   async retire(): Promise<void> {
-    await this.#shared?.leave();
+    await this.leave();
     // Connections that the kernel has made, and what clients have sent over them, count as taken.
     await quietTurn(() => [...this.#connections].reduce((sum, { bytesRead }) => sum + bytesRead, this.#stamp));
     const ended = this.#endServer();

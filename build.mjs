@@ -1,6 +1,6 @@
 // Bundles what runs: one file a door, tree-shaken, so that a start reads little and keeps little in memory.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, renameSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
 const revision = () => {
@@ -33,7 +33,8 @@ const leanClientNode = {
   },
 };
 
-rmSync('dist', { recursive: true, force: true });
+// Aside, and then in place of the last one: whoever runs that meanwhile misses a file for a moment at most.
+const [next, last] = [`dist.${process.pid}`, `dist.${process.pid}.last`];
 await build({
   entryPoints: {
     'cluster-dns': 'src/cli/main.ts',
@@ -42,7 +43,7 @@ await build({
   },
   // It brings binaries, which it looks for beside itself.
   external: ['koffi'],
-  outdir: 'dist',
+  outdir: next,
   bundle: true,
   splitting: true,
   platform: 'node',
@@ -58,4 +59,11 @@ await build({
   plugins: [leanClientNode],
   logLevel: 'warning',
 });
-chmodSync('dist/cluster-dns.js', 0o755);
+chmodSync(`${next}/cluster-dns.js`, 0o755);
+try {
+  renameSync('dist', last);
+} catch (error) {
+  if (error.code !== 'ENOENT') throw error;
+}
+renameSync(next, 'dist');
+rmSync(last, { recursive: true, force: true });

@@ -76,9 +76,11 @@ const scene = async (failing: Failing = {}, settings: Partial<NodeCacheSettings>
 describe('a node cache', () => {
   it('has its addresses before the server starts, and is alive once that answers', async () => {
     const { node, steps, step, metrics } = await scene();
-    await node.start(() => step('serve'));
-    expect(steps[0]).toBe('link');
-    expect(steps.slice(1, 3).sort()).toEqual(['rules', 'serve']);
+    await node.start(async (link) => {
+      await link;
+      await step('serve');
+    });
+    expect(steps.slice(0, 3)).toEqual(['link', 'rules', 'serve']);
     expect(steps.slice(3)).toEqual(['alive 127.0.0.9']);
     expect(await metrics.render()).toContain('cluster_dns_nodecache_alive{address="127.0.0.9"} 1');
     await node.stop();
@@ -104,7 +106,12 @@ describe('a node cache', () => {
   });
 
   it.each([
-    ['the link', { link: new Error('no') }, ['link', 'undo rules', 'undo link', 'close link'], 'interface_add'],
+    [
+      'the link',
+      { link: new Error('no') },
+      ['link', 'rules', 'undo rules', 'undo link', 'close link'],
+      'interface_add',
+    ],
     ['the rules', { rules: new Error('no') }, ['link', 'rules', 'undo rules', 'undo link', 'close link'], 'iptables'],
   ])('takes all back where %s can not be set up', async (_, failing, expected, type) => {
     const { node, steps, metrics } = await scene(failing);

@@ -7,6 +7,9 @@ import { Repairer } from './repairer.ts';
 import type { Bypass } from './rules/bypass.ts';
 import type { NodeCacheSettings } from './settings.ts';
 
+/** Starts the server; its addresses can be bound to when the promise resolves that it is given. */
+export type Serve = (link: Promise<void>) => Promise<unknown>;
+
 interface NodeCacheParts {
   readonly settings: NodeCacheSettings;
   /** null where the addresses are somebody else's care. */
@@ -33,10 +36,10 @@ export class NodeCache {
   }
 
   /**
-   * Puts the link up, then the rules, beside the start of the server, which binds to the link's addresses. Resolves when the server answers and queries come to
-   * it. Rejects with the reason, and has taken back what it did then.
+   * Puts link and rules up, beside the start of the server. Resolves when the server answers and queries come to it. Rejects with the reason, and has taken back
+   * what it did then.
    */
-  start(serve: () => Promise<unknown>): Promise<void> {
+  start(serve: Serve): Promise<void> {
     const started = this.#start(serve);
     this.#started = started.catch(() => undefined);
     return started;
@@ -63,12 +66,12 @@ export class NodeCache {
     link?.close();
   }
 
-  async #start(serve: () => Promise<unknown>): Promise<void> {
+  async #start(serve: Serve): Promise<void> {
     try {
-      await this.#setUpLink();
-      // Both are waited for whatever the other does: what has been begun must be over before it can be taken back.
-      const [served, rules] = await Promise.allSettled([serve(), this.#setUpRules()]);
-      for (const result of [served, rules]) if (result.status === 'rejected') throw result.reason;
+      const link = this.#setUpLink();
+      // All are waited for whatever the others do: what has been begun must be over before it can be taken back.
+      const results = await Promise.allSettled([link, this.#setUpRules(), serve(link)]);
+      for (const result of results) if (result.status === 'rejected') throw result.reason;
       await this.#keep();
       this.#isServing = true;
     } catch (error) {

@@ -75,8 +75,9 @@ const serve = async (settings: NodeCacheSettings, warnings: readonly string[], i
   });
   const start = async (): Promise<number | null> => {
     try {
-      await configuration.write();
-      await node.start(async () => {
+      await node.start(async (link) => {
+        await configuration.write();
+        await link;
         await dns.server.start((listening) => {
           if (!settings.quiet) log.plain(bannerText(listening));
         });

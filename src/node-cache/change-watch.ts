@@ -10,28 +10,44 @@ export interface ChangeSource {
 /** How often it is asked: Node.js can wait for none of these sockets, and a thread that could would cost megabytes. */
 const PERIOD_MS = 250;
 
-/** Asks sources four times a second, and calls a listener where one has changed: once for a burst. */
+/** Asks a source four times a second, and calls a listener where it has changed: once for a burst. */
 export class ChangeWatch {
-  readonly #sources: readonly ChangeSource[];
+  readonly #source: ChangeSource;
   readonly #timer: NodeJS.Timeout;
 
-  /** Takes the sources over. One that fails ends the watch, and a line says so. */
-  constructor(sources: readonly ChangeSource[], listener: () => void, log: Pick<Log, 'info'>) {
-    this.#sources = sources;
+  private constructor(what: string, source: ChangeSource, listener: () => void, log: Pick<Log, 'info'>) {
+    this.#source = source;
     this.#timer = setInterval(() => {
       try {
-        // All of them are asked: what one has to say must not wait behind another.
-        if (sources.filter((source) => source.hasChanged()).length > 0) listener();
+        if (source.hasChanged()) listener();
       } catch (error) {
         this.close();
-        log.info(`changes by others are looked for at each sync only: ${(error as Error).message}`);
+        log.info(notHeard(what, error));
       }
     }, PERIOD_MS);
     this.#timer.unref();
   }
 
+  /** Takes the source over. Where it can't be had, or fails later, a line says so; null then. `what`: of which it is, for that line. */
+  static async open(
+    what: 'link' | 'rules',
+    source: Promise<ChangeSource>,
+    listener: () => void,
+    log: Pick<Log, 'info'>,
+  ): Promise<ChangeWatch | null> {
+    try {
+      return new ChangeWatch(what, await source, listener, log);
+    } catch (error) {
+      log.info(notHeard(what, error));
+      return null;
+    }
+  }
+
   close(): void {
     clearInterval(this.#timer);
-    for (const source of this.#sources) source.close();
+    this.#source.close();
   }
 }
+
+const notHeard = (what: string, error: unknown): string =>
+  `the ${what} ${what === 'link' ? 'is' : 'are'} looked at each sync only: the kernel can't be heard: ${(error as Error).message}`;

@@ -68,13 +68,13 @@ const CACHE_COREFILE = `cluster.local {
     cache {
         success 9984 30 1
         denial 9984 1
-        serve_stale 1h verify 1800ms
+        serve_stale 1h verify 1800ms 5s 1s
     }
     forward . ${SERVICE} {
         force_tcp
         udp_fallback
         max_age 30s
-        timeout 1900ms
+        timeout 1800ms
     }
     prometheus ${METRICS}
 }

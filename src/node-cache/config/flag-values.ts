@@ -49,18 +49,6 @@ export const isLinkLocal = ({ address }: LocalAddress): boolean => /^(169\.254\.
 /** 127.0.0.0/8 and ::1. */
 export const isLoopback = ({ address }: LocalAddress): boolean => address.startsWith('127.') || address === '::1';
 
-/** Bits that cluster IPs of one range may differ in: Kubernetes allows no larger ranges. */
-const RANGE_BITS = 20;
-
-/** Whether two addresses may be of one range of cluster IPs. */
-export const areOfOneRange = (a: string, b: string): boolean => {
-  const [one, other] = [addressFromText(a), addressFromText(b)];
-  if (one === null || other === null || one.length !== other.length) return false;
-  const bits = (octets: Uint8Array): string =>
-    octets.reduce((text, octet) => text + octet.toString(2).padStart(8, '0'), '');
-  return bits(one).slice(0, -RANGE_BITS) === bits(other).slice(0, -RANGE_BITS);
-};
-
 export const readPort = (text: string): Read<number> => {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   return port >= 1 && port <= 65_535 ? { value: port } : { fault: `"${text}" is not a port (1 to 65535)` };

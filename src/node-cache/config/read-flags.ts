@@ -1,9 +1,9 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { readHttpAddress } from '#http-endpoint/address.ts';
+import { mayBeOfOneRange } from '../cluster-ip-range.ts';
 import type { LocalAddress, NodeCacheSettings, RulesKind } from '../settings.ts';
 import {
-  areOfOneRange,
   isLinkLocal,
   isLoopback,
   type Read,
@@ -164,7 +164,7 @@ class Reader {
     const services = Object.entries(this.#env).flatMap(([name, text = '']) =>
       /_SERVICE_HOST$/.test(name) ? [text] : [],
     );
-    const found = [first, ...more].find(({ address }) => services.some((other) => areOfOneRange(address, other)));
+    const found = [first, ...more].find(({ address }) => services.some((other) => mayBeOfOneRange(address, other)));
     return found?.address ?? null;
   }
 

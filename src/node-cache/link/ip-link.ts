@@ -1,6 +1,6 @@
 import type { Log } from '#log/log.ts';
 import { CommandError, type Run } from '#netfilter/run.ts';
-import { type ChangeSource, ChangeWatch } from '../change-watch.ts';
+import { ChangeWatch } from '../change-watch.ts';
 import type { LocalAddress, NodeCacheSettings } from '../settings.ts';
 import { type Device, ipBatch, listDevices } from './devices.ts';
 import type { Link, LinkKind } from './link.ts';
@@ -199,14 +199,8 @@ class IpLink implements Link {
   async #listen(): Promise<void> {
     if (this.#events !== null || this.#isClosed) return;
     const watched = { addresses: this.#addresses.map(({ address }) => address), deviceName: this.#name };
-    let source: ChangeSource;
-    try {
-      source = await this.#openEvents(watched);
-    } catch (error) {
-      this.#log.info(`the link is looked at each sync only: the kernel can't be heard: ${(error as Error).message}`);
-      return;
-    }
-    this.#events = new ChangeWatch([source], () => this.#listener(), this.#log);
+    this.#events = await ChangeWatch.open('link', this.#openEvents(watched), () => this.#listener(), this.#log);
+    if (this.#isClosed) this.#events?.close();
   }
 
   #next<T>(work: () => Promise<T>): Promise<T> {

@@ -231,13 +231,12 @@ class IptablesBypass implements Bypass {
     const { openChanges = openRuleChanges, log } = this.#environment;
     const [family] = this.#families;
     if (family === undefined) return;
-    try {
-      const changes = await openChanges(await this.#tools[family].kind(), this.#families, this.#own);
+    const kind = await this.#tools[family].kind();
+    const opened = openChanges(kind, this.#families, this.#own).then((changes) => {
       this.#changes = changes;
-      this.#watch = new ChangeWatch([changes], () => this.#listener(), log);
-    } catch (error) {
-      log.info(`rules are looked at each sync only: the kernel can't be heard: ${(error as Error).message}`);
-    }
+      return changes;
+    });
+    this.#watch = await ChangeWatch.open('rules', opened, () => this.#listener(), log);
   }
 
   /** Both at once; what one has begun is over when the other's fault is told. */

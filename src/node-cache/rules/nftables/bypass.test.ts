@@ -85,7 +85,7 @@ describe('the nftables rules of a node cache', () => {
     expect(texts).toHaveLength(1);
     expect(transactions).toHaveLength(1);
     expect(transactions[0]?.filter(({ what }) => what === NEWTABLE).map(isOwned)).toEqual([true]);
-    expect(lines).toEqual([expect.stringContaining("the kernel can't be heard (none here)")]);
+    expect(lines).toEqual([expect.stringContaining("the kernel can't be heard: none here")]);
   });
 
   it('do without an owner where the kernel knows none', async () => {

@@ -4,6 +4,7 @@ import type { Log } from '#log/log.ts';
 import type { OpenTableEvents } from '#netfilter/nft/events.ts';
 import { type OpenTransactionSocket, openTransactionSocket } from '#netfilter/nft/transaction-socket.ts';
 import { CommandError, type Run } from '#netfilter/run.ts';
+import { ChangeWatch } from '../../change-watch.ts';
 import type { LocalAddress, NodeCacheSettings } from '../../settings.ts';
 import type { Bypass } from '../bypass.ts';
 import { removeDeadInstances } from './dead-instances.ts';
@@ -11,7 +12,7 @@ import { type InstanceWriter, SocketWriter, TextWriter } from './instance-writer
 import { FAMILIES, type Family, instanceTable } from './names.ts';
 import { PermanentTable } from './permanent-table.ts';
 import { planFor } from './plan.ts';
-import { TableWatch } from './table-watch.ts';
+import { openTableChanges } from './table-changes.ts';
 
 export interface NftablesEnvironment {
   readonly run: Run;
@@ -29,10 +30,10 @@ class NftablesBypass implements Bypass {
   readonly #environment: NftablesEnvironment;
   readonly #families: readonly Family[];
   readonly #permanent: PermanentTable;
-  readonly #watch: TableWatch;
   readonly #name = instanceTable(`${process.pid}-${randomBytes(4).toString('hex')}`);
   /** null before `setUp` and behind `tearDown`. */
   #instance: InstanceWriter | null = null;
+  #watch: ChangeWatch | null = null;
   #changed: () => void = () => undefined;
 
   constructor(settings: NodeCacheSettings, environment: NftablesEnvironment) {
@@ -40,7 +41,6 @@ class NftablesBypass implements Bypass {
     this.#environment = environment;
     this.#families = FAMILIES.filter((family) => settings.addresses.some((each) => each.family === family));
     this.#permanent = new PermanentTable({ settings, ...environment });
-    this.#watch = new TableWatch(environment.log, environment.openEvents);
   }
 
   async setUp(): Promise<void> {
@@ -55,7 +55,9 @@ class NftablesBypass implements Bypass {
       throw error;
     }
     this.#tellOfAddresses();
-    await this.#watch.start(this.#families, () => this.#changed());
+    const { log, openEvents } = this.#environment;
+    const changes = openTableChanges(this.#families, openEvents);
+    this.#watch = await ChangeWatch.open('rules', changes, () => this.#changed(), log);
   }
 
   async keepAlive(addresses: readonly LocalAddress[]): Promise<void> {
@@ -79,7 +81,8 @@ class NftablesBypass implements Bypass {
   }
 
   async tearDown(): Promise<void> {
-    this.#watch.close();
+    this.#watch?.close();
+    this.#watch = null;
     const instance = this.#instance;
     this.#instance = null;
     await instance?.remove();

@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import { mayBeOfOneRange } from '../../cluster-ip-range.ts';
 import type { NodeCacheSettings } from '../../settings.ts';
 import type { Family } from './names.ts';
 
@@ -42,24 +43,12 @@ export const planFor = (
   return { family, addresses: planned, dnsPort, healthPort, fallback: fallback[family], hasZones, markBit };
 };
 
+/** A cluster IP of another range is taken for a made-up address, and loses nothing: the fallback has the same endpoints. */
 const elsewhereOf = (address: string, fallback: string | null): Elsewhere => {
   const parsed = ipaddr.parse(address);
   const isLinkLocal = parsed.range() === 'linkLocal';
   // Clients of such an address have one themselves, and the kernel forwards nothing from there.
   if (isLinkLocal && parsed.kind() === 'ipv6') return 'nowhere';
   if (fallback === null) return isLinkLocal ? 'nowhere' : 'service';
-  return isLinkLocal || !mayBeBeside(address, fallback) ? 'fallback' : 'service';
-};
-
-/** Bits that cluster IPs of one range may differ in: Kubernetes allows no larger ranges. */
-const RANGE_BITS = 20;
-
-/**
- * Whether both may be of one range of cluster IPs. By that a cluster IP is told from an address that an installation has made up, as IPv6 ones mostly are. A
- * cluster IP of another range is taken for such a one, and loses nothing: the fallback has the same endpoints.
- */
-const mayBeBeside = (address: string, fallback: string): boolean => {
-  const [a, b] = [ipaddr.parse(address), ipaddr.parse(fallback)];
-  const bits = a.kind() === 'ipv4' ? 32 : 128;
-  return a.kind() === b.kind() && a.match(b, bits - RANGE_BITS);
+  return isLinkLocal || !mayBeOfOneRange(address, fallback) ? 'fallback' : 'service';
 };

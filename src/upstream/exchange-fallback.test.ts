@@ -1,3 +1,5 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { FakeUpstream } from '#test/fake-upstream.ts';
 import { ask, CountingMetrics, HandClock, testUpstream } from './testing.ts';
@@ -40,6 +42,26 @@ describe('with udp_fallback', () => {
     const upstream = testUpstream(port, { isUdpFallback: true });
     closing.push(() => upstream.close());
     await expect(ask(upstream, 'a.', tcp)).rejects.toThrow(/^read udp .*: connection refused$/);
+  });
+
+  it('a query that UDP is silent about is asked again from another socket, and the first reply counts', async () => {
+    const ports = new Set<number>();
+    const socket = createSocket('udp4');
+    socket.on('message', (query, { port, address }) => {
+      ports.add(port);
+      const reply = Buffer.from(query);
+      reply.writeUInt8(query.readUInt8(2) | 0x80, 2);
+      if (ports.size > 1) socket.send(reply, port, address);
+    });
+    socket.bind(0, '127.0.0.1');
+    await once(socket, 'listening');
+    const upstream = testUpstream(socket.address().port, { isUdpFallback: true });
+    closing.push(
+      () => upstream.close(),
+      () => socket.close(),
+    );
+    const { rcode } = await ask(upstream, 'a.', tcp);
+    expect([rcode, ports.size]).toEqual([0, 2]);
   });
 
   it('a query that TCP took and did not answer does not go by UDP', async () => {

@@ -98,7 +98,9 @@ export class Upstream {
       },
       counters: metrics.pool(this.#isTls ? 'tcp-tls' : 'tcp'),
     });
-    this.#fallback = isFallback ? new FallbackExchanger(this.#stream, this.#udp, () => metrics.fellBack()) : null;
+    this.#fallback = isFallback
+      ? new FallbackExchanger(this.#stream, this.#udp, clock, () => metrics.fellBack())
+      : null;
     const probe = dnsProbe(endpoint, health, clock);
     this.health = new Health(probe, health.intervalMs, () => metrics.healthCheckFailed());
   }
@@ -125,6 +127,7 @@ export class Upstream {
   /** Gives everything back at once; what is in flight fails. */
   close(): void {
     this.health.stop();
+    this.#fallback?.close();
     this.#udp.close();
     this.#stream.close();
     this.#deadlines.close();

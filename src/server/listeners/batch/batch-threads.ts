@@ -122,9 +122,11 @@ export class BatchThreads {
     this.#isDraining = true;
     const most = Math.ceil(QUERIES_A_TURN / this.#threads.length);
     let isMore = false;
-    for (const { queries } of this.#threads) queries.listen();
+    const { clock } = this.#options;
+    const nowMs = clock === null ? performance.now() : (clock[0] as number);
+    for (const { queries } of this.#threads) queries.listen(nowMs);
     try {
-      for (const thread of this.#threads) if (this.#drainThread(thread, most)) isMore = true;
+      for (const thread of this.#threads) if (this.#drainThread(thread, most, nowMs)) isMore = true;
       for (const address of this.#addresses.values()) address.flush();
     } finally {
       this.#isDraining = false;
@@ -137,9 +139,7 @@ export class BatchThreads {
   }
 
   /** Handles at most this many; true where it was so many. */
-  #drainThread(thread: ListenerThread, most: number): boolean {
-    const { clock } = this.#options;
-    const nowMs = clock === null ? performance.now() : (clock[0] as number);
+  #drainThread(thread: ListenerThread, most: number, nowMs: number): boolean {
     for (let left = most; left > 0; left--) {
       const query = thread.queries.take();
       if (query === null) return false;

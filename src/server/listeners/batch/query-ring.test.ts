@@ -85,29 +85,55 @@ describe('QueryRing', () => {
   it('has main woken once until it listens again', () => {
     const ring = new QueryRing();
     expect([ring.signal(), ring.signal()]).toEqual([true, false]);
-    ring.listen();
+    ring.listen(0);
     expect([ring.signal(), ring.signal()]).toEqual([true, false]);
   });
 
-  it('takes no more while the first query has waited for half a second, and says which waited for two seconds', () => {
+  it('takes no more where main had let the first query wait for half a second when it looked last', () => {
     const ring = new QueryRing();
     const message = new Uint8Array(40);
     // Where the clock's 16 bits begin anew.
     const came = 3 * 65_536 - 100;
     ring.begin(came);
     expect([hand(ring, 1, 0, message), hand(ring, 1, 0, message)]).toEqual([true, true]);
-    ring.begin(came + 499);
+    ring.listen(came + 499);
+    ring.begin(came + 600);
     expect(hand(ring, 1, 0, message)).toBe(true);
-    ring.begin(came + 500);
+    ring.listen(came + 500);
+    ring.begin(came + 600);
     expect(hand(ring, 1, 0, message)).toBe(false);
-    const waited = [ring.take(), ring.take(), ring.take()];
-    expect(waited.map((query) => query?.isOutdated(came + 1999))).toEqual([false, false, false]);
-    expect(waited.map((query) => query?.isOutdated(came + 2000))).toEqual([true, true, false]);
+    ring.take();
+    ring.take();
+    ring.begin(came + 600);
+    expect(hand(ring, 1, 0, message)).toBe(true);
+  });
+
+  it('takes what comes while main does not look at all: it does not get the CPU, or has not begun', () => {
+    const message = new Uint8Array(40);
+    for (const lookedMs of [null, 0, 965_000, 999_990]) {
+      const ring = new QueryRing();
+      if (lookedMs !== null) ring.listen(lookedMs);
+      for (const nowMs of [1_000_000, 1_000_500, 1_001_900]) {
+        ring.begin(nowMs);
+        expect(hand(ring, 1, 0, message)).toBe(true);
+      }
+    }
+  });
+
+  it('says which query has waited for two seconds', () => {
+    const ring = new QueryRing();
+    const message = new Uint8Array(40);
+    const came = 3 * 65_536 - 100;
+    ring.begin(came);
+    hand(ring, 1, 0, message);
+    ring.begin(came + 499);
+    hand(ring, 1, 0, message);
+    const waited = [ring.take(), ring.take()];
+    expect(waited.map((query) => query?.isOutdated(came + 1999))).toEqual([false, false]);
+    expect(waited.map((query) => query?.isOutdated(came + 2000))).toEqual([true, false]);
     // The clocks of two threads are not quite the same.
     expect(waited[0]?.isOutdated(came - 2)).toBe(false);
     // Main looked at its clock, did not get the CPU, and took what had been handed over meanwhile.
     expect(waited[0]?.isOutdated(came - 3000)).toBe(false);
-    ring.begin(came + 500);
-    expect(hand(ring, 1, 0, message)).toBe(true);
   });
 });

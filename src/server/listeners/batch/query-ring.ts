@@ -1,16 +1,20 @@
 import { CONTROL_OCTETS, SOCKADDR_OCTETS } from '#libc/message-headers.ts';
 import { RecordRing } from './record-ring.ts';
 
-/** Words of the ring's own: whether main has been woken and not looked yet; queries ever handed over; queries ever done with. */
+/** Words of the ring's own: whether main has been woken and not looked yet; queries ever handed over; queries ever done with; ms at which main looked last. */
 const SIGNALLED = 2;
 const HANDED = 3;
 const DONE = 4;
+const LOOKED = 5;
 
 /** Octets of queries that may wait for main: at 150 octets a query it has them answered in some 50 ms. */
 const QUERY_RING_OCTETS = 256 * 1024;
 /** Queries of a thread that may be on their way, most of them waiting for an upstream. */
 export const CREDIT = 10_000;
-/** While the first query has waited for so long no more are taken: those that wait are answered while somebody still listens. */
+/**
+ * While the first query had waited for so long when main looked last, no more are taken: those that wait are answered while somebody still listens. Main
+ * that does not look is another matter: it is kept from the CPU, or has only just begun to serve, and is through with a full ring soon after that.
+ */
 const MOST_WAIT_MS = 500;
 /** A query that main comes to so late is answered no more: its client has given up or asked again, and those behind it would be late as well. */
 const OUTDATED_MS = 2000;
@@ -98,11 +102,17 @@ export class QueryRing {
     return this.#ring.used;
   }
 
-  /** Thread: looks at the clock and at how long the first query has waited. Once a batch, before `hand`. */
+  /** Thread: looks at the clock and at how long main has let the first query wait. Once a batch, before `hand`. */
   begin(nowMs: number): void {
+    const { view, words } = this.#ring;
     this.#nowMs = Math.floor(nowMs) & 0xffff;
     const first = this.#ring.peek();
-    this.#isFull = first >= 0 && waitedMs(this.#ring.view.getUint16(first + CAME_AT, true), nowMs) >= MOST_WAIT_MS;
+    if (first < 0) {
+      this.#isFull = false;
+      return;
+    }
+    const sinceLookMs = (Math.floor(nowMs) - Atomics.load(words, LOOKED)) | 0;
+    this.#isFull = waitedMs(view.getUint16(first + CAME_AT, true), nowMs) - sinceLookMs >= MOST_WAIT_MS;
   }
 
   /** Thread: hands message i over; false where main is too far behind. */
@@ -136,8 +146,9 @@ export class QueryRing {
     return Atomics.exchange(this.#ring.words, SIGNALLED, 1) === 0;
   }
 
-  /** Main: from now on it wants to be woken again. To be called before `take`. */
-  listen(): void {
+  /** Main: looks, on its monotonic clock, and wants to be woken again from now on. To be called before `take`. */
+  listen(nowMs: number): void {
+    Atomics.store(this.#ring.words, LOOKED, Math.floor(nowMs) | 0);
     Atomics.store(this.#ring.words, SIGNALLED, 0);
   }
 

@@ -124,7 +124,7 @@ export class BatchThreads {
     let isMore = false;
     const { clock } = this.#options;
     const nowMs = clock === null ? performance.now() : (clock[0] as number);
-    for (const { queries } of this.#threads) queries.listen(nowMs);
+    for (const { queries } of this.#threads) queries.listen();
     try {
       for (const thread of this.#threads) if (this.#drainThread(thread, most, nowMs)) isMore = true;
       for (const address of this.#addresses.values()) address.flush();
@@ -140,6 +140,12 @@ export class BatchThreads {
 
   /** Handles at most this many; true where it was so many. */
   #drainThread(thread: ListenerThread, most: number, nowMs: number): boolean {
+    const isMore = this.#take(thread, most, nowMs);
+    thread.queries.looked(nowMs);
+    return isMore;
+  }
+
+  #take(thread: ListenerThread, most: number, nowMs: number): boolean {
     for (let left = most; left > 0; left--) {
       const query = thread.queries.take();
       if (query === null) return false;

@@ -85,21 +85,21 @@ describe('QueryRing', () => {
   it('has main woken once until it listens again', () => {
     const ring = new QueryRing();
     expect([ring.signal(), ring.signal()]).toEqual([true, false]);
-    ring.listen(0);
+    ring.listen();
     expect([ring.signal(), ring.signal()]).toEqual([true, false]);
   });
 
-  it('takes no more where main had let the first query wait for half a second when it looked last', () => {
+  it('takes no more where main has left a query that had waited for half a second when it looked', () => {
     const ring = new QueryRing();
     const message = new Uint8Array(40);
     // Where the clock's 16 bits begin anew.
     const came = 3 * 65_536 - 100;
     ring.begin(came);
     expect([hand(ring, 1, 0, message), hand(ring, 1, 0, message)]).toEqual([true, true]);
-    ring.listen(came + 499);
+    ring.looked(came + 499);
     ring.begin(came + 600);
     expect(hand(ring, 1, 0, message)).toBe(true);
-    ring.listen(came + 500);
+    ring.looked(came + 500);
     ring.begin(came + 600);
     expect(hand(ring, 1, 0, message)).toBe(false);
     ring.take();
@@ -112,7 +112,7 @@ describe('QueryRing', () => {
     const message = new Uint8Array(40);
     for (const lookedMs of [null, 0, 965_000, 999_990]) {
       const ring = new QueryRing();
-      if (lookedMs !== null) ring.listen(lookedMs);
+      if (lookedMs !== null) ring.looked(lookedMs);
       for (const nowMs of [1_000_000, 1_000_500, 1_001_900]) {
         ring.begin(nowMs);
         expect(hand(ring, 1, 0, message)).toBe(true);

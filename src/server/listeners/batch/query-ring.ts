@@ -1,7 +1,7 @@
 import { CONTROL_OCTETS, SOCKADDR_OCTETS } from '#libc/message-headers.ts';
 import { RecordRing } from './record-ring.ts';
 
-/** Words of the ring's own: whether main has been woken and not looked yet; queries ever handed over; queries ever done with; ms at which main looked last. */
+/** Words of the ring's own: whether main has been woken and not looked yet; queries ever handed over; queries ever done with; ms at which main looked last, written once it has taken what it then wanted. */
 const SIGNALLED = 2;
 const HANDED = 3;
 const DONE = 4;
@@ -12,7 +12,7 @@ const QUERY_RING_OCTETS = 256 * 1024;
 /** Queries of a thread that may be on their way, most of them waiting for an upstream. */
 export const CREDIT = 10_000;
 /**
- * While the first query had waited for so long when main looked last, no more are taken: those that wait are answered while somebody still listens. Main
+ * While main has left a query that had waited for so long when it looked, no more are taken: those that wait are answered while somebody still listens. Main
  * that does not look is another matter: it is kept from the CPU, or has only just begun to serve, and is through with a full ring soon after that.
  */
 const MOST_WAIT_MS = 500;
@@ -102,7 +102,7 @@ export class QueryRing {
     return this.#ring.used;
   }
 
-  /** Thread: looks at the clock and at how long main has let the first query wait. Once a batch, before `hand`. */
+  /** Thread: looks at the clock, and at how long main has left the first query. Once a batch, before `hand`. */
   begin(nowMs: number): void {
     const { view, words } = this.#ring;
     this.#nowMs = Math.floor(nowMs) & 0xffff;
@@ -146,10 +146,14 @@ export class QueryRing {
     return Atomics.exchange(this.#ring.words, SIGNALLED, 1) === 0;
   }
 
-  /** Main: looks, on its monotonic clock, and wants to be woken again from now on. To be called before `take`. */
-  listen(nowMs: number): void {
-    Atomics.store(this.#ring.words, LOOKED, Math.floor(nowMs) | 0);
+  /** Main: from now on it wants to be woken again. To be called before `take`. */
+  listen(): void {
     Atomics.store(this.#ring.words, SIGNALLED, 0);
+  }
+
+  /** Main: it looked at this moment, on its monotonic clock, and takes no more for now. To be called after `take`. */
+  looked(atMs: number): void {
+    Atomics.store(this.#ring.words, LOOKED, Math.floor(atMs) | 0);
   }
 
   /** Main: the next query, or null. */

@@ -1,7 +1,11 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { addressRecord, ResourceRecord } from '#dns/record.ts';
 import { CLASS } from '#dns/registry/classes.ts';
 import { RR_TYPE } from '#dns/registry/rr-types.ts';
+import { loadLibc } from '#libc/libc.ts';
+import { SharedPorts } from '#libc/shared-ports.ts';
 import { Metrics } from '#metrics/metrics.ts';
 import { Answer, type Reply } from '#plugin/index.ts';
 import { testServices } from '#plugin/testing.ts';
@@ -23,12 +27,10 @@ afterEach(async () => {
 });
 
 /** Type A waits until `release`, TXT has `txtOctets` of RDATA, everything else is answered at once. Nothing is remembered. */
-const start = async (limits: Partial<TcpLimits> = {}, txtOctets = 100) => {
+const start = async (limits: Partial<TcpLimits> = {}, txtOctets = 100, sharedPorts?: SharedPorts) => {
   const metrics = new Metrics();
-  const opened = await TcpListener.open({ host: '127.0.0.1', port: 0 }, new TcpMetrics(metrics), {
-    ...TCP_LIMITS,
-    ...limits,
-  });
+  const place = { host: '127.0.0.1', port: 0 };
+  const opened = await TcpListener.open(place, new TcpMetrics(metrics), { ...TCP_LIMITS, ...limits }, sharedPorts);
   listener = opened;
   const asked = new Map<number, number>();
   const waiting: (() => void)[] = [];
@@ -407,5 +409,72 @@ describe('half of a TCP connection', () => {
     for (const release of waiting) release();
     expect((await idsOf(client, 4)).sort()).toEqual([1, 2, 3, 4]);
     expect(await client.next()).toBeNull();
+  });
+});
+
+describe('a TCP connection to a port that another instance may have, when this one leaves it', () => {
+  const startShared = async () => start({}, 100, new SharedPorts(await loadLibc()));
+  /** Has the listener retire; resolves once nobody can connect any more, which is when connections are told. */
+  const leave = async (opened: TcpListener): Promise<{ readonly retired: Promise<void> }> => {
+    const retired = opened.retire();
+    await until(async () => {
+      const socket = connect(opened.port, '127.0.0.1');
+      const isMade = await once(socket, 'connect').then(
+        () => true,
+        () => false,
+      );
+      socket.destroy();
+      return !isMade;
+    }, 'refusal');
+    return { retired };
+  };
+
+  it('ends behind the next reply, each by itself', async () => {
+    const { listener: opened, connect: open } = await startShared();
+    const [one, other] = [await open(), await open()];
+    for (const client of [one, other]) client.socket.write(fast(1));
+    expect([await idOf(one), await idOf(other)]).toEqual([1, 1]);
+    const { retired } = await leave(opened);
+    one.socket.write(fast(2));
+    expect(await idsOf(one, 2)).toEqual([2, undefined]);
+    // The first one's end was not that of all.
+    other.socket.write(fast(3));
+    expect(await idsOf(other, 2)).toEqual([3, undefined]);
+    await retired;
+  });
+
+  it('with queries on their way ends behind the last reply, and is answered what it asks before', async () => {
+    const { listener: opened, connect: open, waiting } = await startShared();
+    const client = await open();
+    client.socket.write(Buffer.concat([slow(1), slow(2)]));
+    await until(() => waiting.length === 2);
+    await leave(opened);
+    waiting[1]?.();
+    expect(await idOf(client)).toBe(2);
+    client.socket.write(fast(3));
+    expect(await idOf(client)).toBe(3);
+    waiting[0]?.();
+    expect(await idsOf(client, 2)).toEqual([1, undefined]);
+  });
+
+  it('does not end in the middle of a query', async () => {
+    const { listener: opened, connect: open } = await startShared();
+    const client = await open();
+    client.socket.write(Buffer.concat([fast(1), fast(2).subarray(0, 10)]));
+    expect(await idOf(client)).toBe(1);
+    await leave(opened);
+    client.socket.write(Buffer.concat([fast(2).subarray(10), fast(3).subarray(0, 10)]));
+    expect(await idOf(client)).toBe(2);
+    client.socket.write(fast(3).subarray(10));
+    expect(await idsOf(client, 2)).toEqual([3, undefined]);
+  });
+
+  it('ends all the same where it asks nothing more', async () => {
+    const { listener: opened, connect: open } = await startShared();
+    const client = await open();
+    client.socket.write(fast(1));
+    expect(await idOf(client)).toBe(1);
+    await opened.retire();
+    expect(await idOf(client)).toBe(undefined);
   });
 });

@@ -1,3 +1,5 @@
+import { attributeIn, messagesIn, padded } from '#libc/netlink-message.ts';
+
 /** Numbers of linux/netlink.h and linux/netfilter/nfnetlink.h. */
 const NLM_F_REQUEST = 1;
 export const NLM_F_ACK = 4;
@@ -32,7 +34,7 @@ export interface NftRequest {
 /** `0 length 2 | 2 number 2 | 4 value`, padded to four octets. */
 export const attribute = (number: number, value: Uint8Array): Attribute => {
   const octets = ATTRIBUTE_HEADER_OCTETS + value.length;
-  const buffer = Buffer.alloc((octets + 3) & ~3);
+  const buffer = Buffer.alloc(padded(octets));
   buffer.writeUInt16LE(octets, 0);
   buffer.writeUInt16LE(number, 2);
   buffer.set(value, ATTRIBUTE_HEADER_OCTETS);
@@ -109,11 +111,11 @@ export interface FoundTable {
 
 /** The tables in a datagram of the kernel's answer. */
 export const readTables = (datagram: Buffer): readonly FoundTable[] =>
-  messagesIn(datagram)
+  [...messagesIn(datagram, HEADER_OCTETS)]
     .filter((each) => each.readUInt16LE(4) === NFNL_SUBSYS_NFTABLES << 8)
     .map((each) => {
-      const flags = findAttribute(each, NFTA_TABLE_FLAGS);
-      const name = findAttribute(each, NFTA_TABLE_NAME)?.toString('latin1').replace(/\0$/, '') ?? '';
+      const flags = attributeIn(each, HEADER_OCTETS, NFTA_TABLE_FLAGS);
+      const name = attributeIn(each, HEADER_OCTETS, NFTA_TABLE_NAME)?.toString('latin1').replace(/\0$/, '') ?? '';
       const isOwned = flags !== undefined && (flags.readUInt32BE(0) & NFT_TABLE_F_OWNER) !== 0;
       return { family: each[16] ?? 0, name, isOwned };
     });
@@ -122,29 +124,6 @@ const NLMSG_ERROR = 2;
 
 /** The faults (positive errno) that a datagram from the kernel tells of, 0 for an acknowledgement, in order. */
 export const readFaults = (datagram: Buffer): readonly number[] =>
-  messagesIn(datagram)
+  [...messagesIn(datagram, HEADER_OCTETS)]
     .filter((each) => each.readUInt16LE(4) === NLMSG_ERROR)
     .map((each) => -each.readInt32LE(16) || 0);
-
-const messagesIn = (datagram: Buffer): readonly Buffer[] => {
-  const messages: Buffer[] = [];
-  let at = 0;
-  while (at + HEADER_OCTETS <= datagram.length) {
-    const octets = datagram.readUInt32LE(at);
-    if (octets < HEADER_OCTETS || at + octets > datagram.length) break;
-    messages.push(datagram.subarray(at, at + octets));
-    at += (octets + 3) & ~3;
-  }
-  return messages;
-};
-
-const findAttribute = (message: Buffer, wanted: number): Buffer | undefined => {
-  let at = HEADER_OCTETS;
-  while (at + ATTRIBUTE_HEADER_OCTETS <= message.length) {
-    const octets = message.readUInt16LE(at);
-    if (octets < ATTRIBUTE_HEADER_OCTETS || at + octets > message.length) return undefined;
-    if (message.readUInt16LE(at + 2) === wanted) return message.subarray(at + ATTRIBUTE_HEADER_OCTETS, at + octets);
-    at += (octets + 3) & ~3;
-  }
-  return undefined;
-};

@@ -1,3 +1,4 @@
+import { attributeIn, messagesIn } from '#libc/netlink-message.ts';
 import type { TableFamily, TableName } from './ruleset.ts';
 
 /** A transaction that somebody has committed, and that touched the table. */
@@ -37,7 +38,6 @@ const CHANGES: ReadonlyMap<number, { readonly words: string; readonly nameAttrib
 const OTHER_CHANGE = { words: 'changes', nameAttribute: 2 };
 
 const MESSAGE_HEADER_OCTETS = 20;
-const ATTRIBUTE_HEADER_OCTETS = 4;
 
 /**
  * Reads what the kernel tells of transactions (netlink(7), linux/netfilter/nfnetlink.h). A message is
@@ -66,13 +66,9 @@ export class TransactionReader {
   /** Takes a datagram; gives the transactions that end in it and touched the table. */
   read(datagram: Buffer): readonly NftTransaction[] {
     const ended: NftTransaction[] = [];
-    let at = 0;
-    while (at + MESSAGE_HEADER_OCTETS <= datagram.length) {
-      const octets = datagram.readUInt32LE(at);
-      if (octets < MESSAGE_HEADER_OCTETS || at + octets > datagram.length) break;
-      const transaction = this.#readMessage(datagram.subarray(at, at + octets));
+    for (const message of messagesIn(datagram, MESSAGE_HEADER_OCTETS)) {
+      const transaction = this.#readMessage(message);
       if (transaction !== undefined) ended.push(transaction);
-      at += padded(octets);
     }
     return ended;
   }
@@ -97,7 +93,7 @@ export class TransactionReader {
     const text = this.#text;
     if (text === '') return undefined;
     this.#text = '';
-    const pid = attribute(message, NFTA_GEN_PROC_PID);
+    const pid = attributeIn(message, MESSAGE_HEADER_OCTETS, NFTA_GEN_PROC_PID);
     return {
       port: message.readUInt32LE(12),
       // Numbers in attributes of netfilter are in network order.
@@ -108,22 +104,9 @@ export class TransactionReader {
   }
 }
 
-const attribute = (message: Buffer, wanted: number): Buffer | undefined => {
-  let at = MESSAGE_HEADER_OCTETS;
-  while (at + ATTRIBUTE_HEADER_OCTETS <= message.length) {
-    const octets = message.readUInt16LE(at);
-    if (octets < ATTRIBUTE_HEADER_OCTETS || at + octets > message.length) return undefined;
-    if (message.readUInt16LE(at + 2) === wanted) return message.subarray(at + ATTRIBUTE_HEADER_OCTETS, at + octets);
-    at += padded(octets);
-  }
-  return undefined;
-};
-
 /** Text of an attribute, without the 0 at its end; '' where there is none. */
 const nameIn = (message: Buffer, wanted: number): string => {
-  const value = attribute(message, wanted) ?? Buffer.alloc(0);
+  const value = attributeIn(message, MESSAGE_HEADER_OCTETS, wanted) ?? Buffer.alloc(0);
   const end = value.indexOf(0);
   return value.toString('latin1', 0, end < 0 ? value.length : end);
 };
-
-const padded = (octets: number): number => (octets + 3) & ~3;

@@ -1,6 +1,7 @@
 import { addressFromText } from '#dns/address.ts';
 import { NETLINK_ROUTE } from '#libc/constants.ts';
 import { loadLibc } from '#libc/libc.ts';
+import { attributeIn, messagesIn } from '#libc/netlink-message.ts';
 import { NetlinkSocket } from '#libc/netlink-socket.ts';
 import type { ChangeSource } from '../change-watch.ts';
 
@@ -72,50 +73,22 @@ const MESSAGE_HEADER_OCTETS = 16;
 /** struct ifaddrmsg, struct ifinfomsg. */
 const ADDRESS_OCTETS = 8;
 const DEVICE_OCTETS = 16;
-const ATTRIBUTE_HEADER_OCTETS = 4;
 
-/**
- * Tells whether a datagram says that something watched is gone. It has messages, one behind the other, each padded to four octets:
- *
- *     0 length 4 | 4 type 2 | 6 flags 2 | 8 sequence 4 | 12 port 4 | 16 ifaddrmsg 8, or ifinfomsg 16 | attributes
- *
- * and an attribute is `0 length 2 | 2 number 2 | 4 value`, padded likewise.
- */
+/** Tells whether a datagram says that something watched is gone. Its messages have an ifaddrmsg of 8 octets, or an ifinfomsg of 16, before their attributes. */
 export const lossReader = ({ addresses, deviceName }: WatchedLink): ((datagram: Buffer) => boolean) => {
   const ours = addresses.map((address) => Buffer.from(addressFromText(address) ?? []));
   const isOurs = (value: Buffer | undefined): boolean => value !== undefined && ours.some((each) => each.equals(value));
   return (datagram) => {
-    for (const message of piecesOf(datagram, 0, MESSAGE_HEADER_OCTETS, (at) => datagram.readUInt32LE(at))) {
+    for (const message of messagesIn(datagram, MESSAGE_HEADER_OCTETS)) {
       const type = message.readUInt16LE(4);
       if (type === RTM_DELADDR) {
-        const of = attributesOf(message, MESSAGE_HEADER_OCTETS + ADDRESS_OCTETS);
-        if (isOurs(of.get(IFA_LOCAL) ?? of.get(IFA_ADDRESS))) return true;
+        const start = MESSAGE_HEADER_OCTETS + ADDRESS_OCTETS;
+        if (isOurs(attributeIn(message, start, IFA_LOCAL) ?? attributeIn(message, start, IFA_ADDRESS))) return true;
       } else if (type === RTM_DELLINK) {
-        const name = attributesOf(message, MESSAGE_HEADER_OCTETS + DEVICE_OCTETS).get(IFLA_IFNAME);
+        const name = attributeIn(message, MESSAGE_HEADER_OCTETS + DEVICE_OCTETS, IFLA_IFNAME);
         if (name?.toString('latin1') === `${deviceName}\0`) return true;
       }
     }
     return false;
   };
 };
-
-const attributesOf = (message: Buffer, start: number): ReadonlyMap<number, Buffer> => {
-  const pieces = piecesOf(message, start, ATTRIBUTE_HEADER_OCTETS, (at) => message.readUInt16LE(at));
-  return new Map([...pieces].map((piece) => [piece.readUInt16LE(2), piece.subarray(ATTRIBUTE_HEADER_OCTETS)]));
-};
-
-/** Parts that each begin with their length. */
-function* piecesOf(
-  octets: Buffer,
-  start: number,
-  headerOctets: number,
-  lengthAt: (at: number) => number,
-): Generator<Buffer> {
-  let at = start;
-  while (at + headerOctets <= octets.length) {
-    const length = lengthAt(at);
-    if (length < headerOctets || at + length > octets.length) return;
-    yield octets.subarray(at, at + length);
-    at += (length + 3) & ~3;
-  }
-}

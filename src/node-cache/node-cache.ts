@@ -2,7 +2,7 @@ import type { Log } from '#log/log.ts';
 import { CommandError } from '#netfilter/run.ts';
 import { Keeper } from './keeper.ts';
 import type { Link } from './link/link.ts';
-import type { NodeCacheMetrics, SetupErrorType } from './metrics.ts';
+import type { Checked, NodeCacheMetrics, SetupErrorType } from './metrics.ts';
 import { Repairer } from './repairer.ts';
 import type { Bypass } from './rules/bypass.ts';
 import type { NodeCacheSettings } from './settings.ts';
@@ -107,28 +107,19 @@ export class NodeCache {
   }
 
   #lookAfter(): void {
-    const { link, bypass, settings, metrics, log } = this.#parts;
-    const common = { syncMs: settings.syncMs, metrics, log };
-    if (link !== null) {
-      const repair = (): Promise<readonly string[]> => link.repair();
-      const repairer = new Repairer({
-        what: 'link',
-        errorType: 'interface_check',
-        repair,
-        onEnd: () => undefined,
-        ...common,
-      });
-      link.onChange(() => repairer.soon());
-      this.#repairers.push(repairer);
-    }
-    if (bypass !== null) {
-      const repair = (): Promise<readonly string[]> => bypass.repair();
-      const onEnd = (isRight: boolean): void => metrics.rules(settings.rules, isRight);
-      const repairer = new Repairer({ what: 'rules', errorType: 'iptables', repair, onEnd, ...common });
-      bypass.onChange(() => repairer.soon());
-      this.#repairers.push(repairer);
-    }
-    for (const repairer of this.#repairers) repairer.start();
+    const { link, bypass, settings, metrics } = this.#parts;
+    if (link !== null) this.#keepRight(link, 'link', 'interface_check', () => undefined);
+    if (bypass !== null)
+      this.#keepRight(bypass, 'rules', 'iptables', (isRight) => metrics.rules(settings.rules, isRight));
+  }
+
+  #keepRight(kept: Link | Bypass, what: Checked, errorType: SetupErrorType, onEnd: (isRight: boolean) => void): void {
+    const { settings, metrics, log } = this.#parts;
+    const repair = (): Promise<readonly string[]> => kept.repair();
+    const repairer = new Repairer({ what, errorType, repair, onEnd, syncMs: settings.syncMs, metrics, log });
+    kept.onChange(() => repairer.soon());
+    this.#repairers.push(repairer);
+    repairer.start();
   }
 
   async #undo(): Promise<void> {

@@ -74,6 +74,16 @@ export class CacheBench {
     });
   }
 
+  /** Has the backend wait: it answers all that it is asked from now on when the function that this gives is called. */
+  hold(): (reply: Answer) => void {
+    let arrive: (reply: Answer) => void = () => undefined;
+    const pending = new Promise<Answer>((resolve) => {
+      arrive = resolve;
+    });
+    this.backend = () => pending;
+    return arrive;
+  }
+
   /** Sends a query that must be answered without a promise. */
   ask(name = 'cached.org.', type = 'A', options: TestQueryOptions = {}): Answer {
     const reply = this.send(this.query(name, type, options));

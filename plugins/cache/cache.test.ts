@@ -185,8 +185,7 @@ describe('what passes by', () => {
 
   it('replies that come later are kept when they come', async () => {
     const bench = new CacheBench();
-    let arrive: (reply: ReturnType<typeof positive>) => void = () => undefined;
-    bench.backend = () => new Promise((resolve) => (arrive = resolve));
+    const arrive = bench.hold();
     const waiting = bench.send(bench.query());
     bench.advance(2);
     arrive(positive(60));

@@ -69,11 +69,7 @@ describe('an item whose dependency has changed', () => {
     const { bench, change } = depending('cache {\n serve_stale 1h verify\n}');
     bench.ask();
     bench.advance(61);
-    let arrive: (reply: Answer) => void = () => undefined;
-    bench.backend = () =>
-      new Promise((resolve) => {
-        arrive = resolve;
-      });
+    const arrive = bench.hold();
     const waiting = bench.send(bench.query());
     change();
     arrive(positive(60, '10.0.0.1').with({ rcode: 2 }));

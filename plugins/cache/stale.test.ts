@@ -52,11 +52,7 @@ describe('serve_stale', () => {
     const bench = stale('1h');
     bench.ask();
     bench.advance(110);
-    let arrive: (reply: Answer) => void = () => undefined;
-    const pending = new Promise<Answer>((resolve) => {
-      arrive = resolve;
-    });
-    bench.backend = () => pending;
+    const arrive = bench.hold();
     for (let i = 0; i < 100; i++) expect(ttlOf(bench.ask())).toBe(0);
     expect([bench.calls, bench.count('prefetch_total')]).toEqual([2, 1]);
     arrive(positive(60, '10.0.0.9'));
@@ -173,11 +169,7 @@ describe('serve_stale verify', () => {
     const bench = stale('1h verify 50ms 30s');
     bench.ask();
     bench.advance(180);
-    let arrive: (reply: Answer) => void = () => undefined;
-    bench.backend = () =>
-      new Promise((resolve) => {
-        arrive = resolve;
-      });
+    const arrive = bench.hold();
     const reply = bench.send(bench.query());
     vi.advanceTimersByTime(50);
     expect(ttlOf((await reply) as Answer)).toBe(30);
@@ -207,11 +199,7 @@ describe('serve_stale verify', () => {
     const bench = stale(`1h ${mode}`);
     bench.ask();
     bench.advance(61);
-    let arrive: (reply: Answer) => void = () => undefined;
-    bench.backend = () =>
-      new Promise((resolve) => {
-        arrive = resolve;
-      });
+    const arrive = bench.hold();
     const replies = Promise.all(Array.from({ length: 50 }, () => bench.send(bench.query())));
     expect(bench.calls).toBe(2);
     arrive(positive(60, '10.0.0.9'));
@@ -227,11 +215,7 @@ describe('serve_stale verify', () => {
     const bench = stale('1h verify 100ms 30s 30s');
     bench.ask();
     bench.advance(61);
-    let arrive: (reply: Answer) => void = () => undefined;
-    bench.backend = () =>
-      new Promise((resolve) => {
-        arrive = resolve;
-      });
+    const arrive = bench.hold();
     const first = bench.send(bench.query());
     arrive(servfail(60));
     expect(ttlOf((await first) as Answer)).toBe(30);

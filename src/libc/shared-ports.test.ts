@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { AF_INET6, EAFNOSUPPORT } from './constants.ts';
 import { type Libc, loadLibc } from './libc.ts';
 import { SharedPorts } from './shared-ports.ts';
+import { withoutIpv6 } from './testing.ts';
 
 const libc = await loadLibc();
 const servers: Server[] = [];
@@ -159,15 +159,7 @@ describe('a shared port', () => {
   });
 
   it('is that of IPv4 alone for all addresses where the kernel has no IPv6', async () => {
-    let error: number | null = null;
-    const calls: Libc = {
-      ...libc,
-      socket: (domain, type, protocol) => {
-        error = domain === AF_INET6 ? EAFNOSUPPORT : null;
-        return error === null ? libc.socket(domain, type, protocol) : -1;
-      },
-      errno: () => error ?? libc.errno(),
-    };
+    const calls = withoutIpv6(libc);
     const one = await open('', { calls });
     const two = await open('', { port: one.port, calls });
     await one.leave();

@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { until } from '#test/until.ts';
-import { AF_INET6, EAFNOSUPPORT, POLLIN, SO_RCVBUF, SO_RCVBUFFORCE, SOL_SOCKET } from './constants.ts';
+import { POLLIN, SO_RCVBUF, SO_RCVBUFFORCE, SOL_SOCKET } from './constants.ts';
 import { type Libc, loadLibc } from './libc.ts';
+import { withoutIpv6 } from './testing.ts';
 import { UdpSocket } from './udp-socket.ts';
 
 const libc = await loadLibc();
@@ -111,15 +112,7 @@ describe('UdpSocket', () => {
   });
 
   it('takes IPv4 alone for all addresses where the kernel has no IPv6, and fails for an IPv6 address', async () => {
-    let error: number | null = null;
-    const calls: Libc = {
-      ...libc,
-      socket: (domain, type, protocol) => {
-        error = domain === AF_INET6 ? EAFNOSUPPORT : null;
-        return error === null ? libc.socket(domain, type, protocol) : -1;
-      },
-      errno: () => error ?? libc.errno(),
-    };
+    const calls = withoutIpv6(libc);
     const socket = open('', { calls });
     expect(socket.hasPacketInfo).toBe(true);
     await sendTo(socket.port, 1);

@@ -1,4 +1,5 @@
 import type { Log } from '#log/log.ts';
+import { LOCKED } from '#netfilter/iptables/commands.ts';
 import { CommandError } from '#netfilter/run.ts';
 import { Keeper } from './keeper.ts';
 import type { Link } from './link/link.ts';
@@ -148,6 +149,4 @@ export class NodeCache {
   }
 }
 
-/** iptables' own exit code where somebody holds its lock for too long. */
-const LOCKED = 4;
 const isLocked = (error: unknown): boolean => error instanceof CommandError && error.exitCode === LOCKED;

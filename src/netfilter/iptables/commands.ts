@@ -18,6 +18,9 @@ export const iptablesCommands = (family: 'IPv4' | 'IPv6', variant: IptablesVaria
 /** Seconds to wait for whoever holds the lock of iptables-legacy. */
 export const WAIT: readonly string[] = ['-w', '5'];
 
+/** Exit code of those that give up because somebody holds that lock for longer. */
+export const LOCKED = 4;
+
 /** Runs a command of the package iptables that has to be there; says how to get it where it is not. */
 export const requireIptables = async (run: Run, command: string, args: readonly string[]): Promise<string> => {
   try {
@@ -27,21 +30,5 @@ export const requireIptables = async (run: Run, command: string, args: readonly 
     if (!(error instanceof CommandError)) throw error;
     const message = `${error.message}; iptables mode needs the package iptables (Debian: apt-get install iptables)`;
     throw new CommandError(command, error.exitCode, message, error);
-  }
-};
-
-/** What a command says, or null where it is not there or fails. */
-export const tryCommand = async (
-  run: Run,
-  command: string,
-  args: readonly string[],
-  input?: string,
-): Promise<string | null> => {
-  try {
-    const { exitCode, stdout } = await run(command, args, input);
-    return exitCode === 0 ? stdout : null;
-  } catch (error) {
-    if (error instanceof CommandError) return null;
-    throw error;
   }
 };

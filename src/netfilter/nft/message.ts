@@ -2,7 +2,7 @@ import { attributeIn, messagesIn, padded } from '#libc/netlink-message.ts';
 
 /** Numbers of linux/netlink.h and linux/netfilter/nfnetlink.h. */
 const NLM_F_REQUEST = 1;
-export const NLM_F_ACK = 4;
+const NLM_F_ACK = 4;
 export const NLM_F_CREATE = 0x400;
 export const NLM_F_APPEND = 0x800;
 const NLM_F_DUMP = 0x300;

@@ -27,7 +27,6 @@ export const ANSWERED_BY = { cluster: '192.0.2.2', stub: '192.0.2.4', notStub: '
 export const WHO = 'who.cluster.local';
 /** A Service; its records live for 5 s. */
 export const SERVICE = 'hello-world.default.svc.cluster.local';
-export const SERVICE_ADDRESS = '10.96.77.44';
 /** Names below it have an answer that may be kept for an hour. */
 export const KEPT_ZONE = 'kept.cluster.local';
 export const KEPT_ADDRESS = '192.0.2.3';

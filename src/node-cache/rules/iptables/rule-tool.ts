@@ -1,12 +1,16 @@
-import { type IptablesCommands, type IptablesVariant, iptablesCommands, WAIT } from '#netfilter/iptables/commands.ts';
+import {
+  type IptablesCommands,
+  type IptablesVariant,
+  iptablesCommands,
+  LOCKED,
+  WAIT,
+} from '#netfilter/iptables/commands.ts';
 import { CommandError, type CommandResult, type Run, runOrThrow } from '#netfilter/run.ts';
 import { type Difference, differenceOf, type IsOurs, type LiveRule, readLiveRules, rewriteText } from './live-rules.ts';
 import type { OwnRule } from './own-rules.ts';
 
 /** Somebody else may change rules between our listing and our change. */
 const ATTEMPTS = 3;
-/** Exit code where somebody holds the lock for longer than we wait. */
-const LOCKED = 4;
 
 /**
  * Does something with each iptables that is installed, the two by their own names, or what is there under the plain one; gives those that were there. `work`
@@ -24,6 +28,24 @@ export const withInstalled = async <T>(
   };
   const named = (await Promise.all([attempt('legacy'), attempt('nft')])).flat();
   return named.length > 0 ? named : await attempt('default');
+};
+
+/** What is to be loaded, '' where nothing is, and what to tell of it. */
+interface Plan<T> {
+  readonly text: string;
+  readonly result: T;
+}
+
+const planFor = (
+  save: string,
+  wanted: readonly OwnRule[],
+  isOurs: IsOurs,
+  options: { readonly isStrict: boolean },
+): Plan<Difference> => {
+  const live = readLiveRules(save, isOurs);
+  const difference = differenceOf(live, wanted, options);
+  const isSame = difference.missing.length === 0 && difference.surplus.length === 0;
+  return { text: isSame ? '' : rewriteText(live, wanted), result: difference };
 };
 
 /** One family's rules by one of the two iptables: a listing, and a change of all in one process. */
@@ -76,23 +98,16 @@ export class RuleTool {
     options: { readonly isStrict: boolean; readonly wrote?: (pid: number | undefined) => void },
   ): Promise<Difference> {
     return await this.#change(options.wrote, async () => {
-      const live = readLiveRules(await this.save({ isInUse: true }), isOurs);
-      const difference = differenceOf(live, wanted, options);
-      const isSame = difference.missing.length === 0 && difference.surplus.length === 0;
-      return { text: isSame ? '' : rewriteText(live, wanted), result: difference };
+      return planFor(await this.save({ isInUse: true }), wanted, isOurs, options);
     });
   }
 
   /** The same, by the spelling too; what is wanted depends on what there is. null where this iptables is not installed. */
   async bringIfThere(wanted: (save: string) => readonly OwnRule[], isOurs: IsOurs): Promise<Difference | null> {
-    return await this.#change(undefined, async () => {
+    return await this.#change<Difference | null>(undefined, async () => {
       const save = await this.saveIfThere();
       if (save === null) return { text: '', result: null };
-      const live = readLiveRules(save, isOurs);
-      const rules = wanted(save);
-      const difference = differenceOf(live, rules, { isStrict: true });
-      const isSame = difference.missing.length === 0 && difference.surplus.length === 0;
-      return { text: isSame ? '' : rewriteText(live, rules), result: difference };
+      return planFor(save, wanted(save), isOurs, { isStrict: true });
     });
   }
 
@@ -107,10 +122,7 @@ export class RuleTool {
   }
 
   /** Loads what is to be done, and looks anew where that is refused. */
-  async #change<T>(
-    wrote: ((pid: number | undefined) => void) | undefined,
-    plan: () => Promise<{ readonly text: string; readonly result: T }>,
-  ): Promise<T> {
+  async #change<T>(wrote: ((pid: number | undefined) => void) | undefined, plan: () => Promise<Plan<T>>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const { text, result } = await plan();
       if (text === '') return result;

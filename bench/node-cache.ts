@@ -77,13 +77,18 @@ class Measured {
   #clusterDns: ChildProcess | null = null;
   #server: ChildProcess | null = null;
 
-  constructor(program: Program, name: string) {
+  private constructor(program: Program, name: string, lab: NodeCacheLab) {
     this.program = program;
-    this.#lab = new NodeCacheLab(name);
+    this.#lab = lab;
     this.#folder = join(folder, name);
     mkdirSync(this.#folder);
-    if (!program.makesLink) this.#lab.addAddresses();
-    if (program.isNodeCache) this.#lab.addService();
+  }
+
+  static async open(program: Program, name: string): Promise<Measured> {
+    const lab = await NodeCacheLab.open();
+    if (!program.makesLink) await lab.addAddresses();
+    if (program.isNodeCache) await lab.addService();
+    return new Measured(program, name, lab);
   }
 
   async openCluster(): Promise<void> {
@@ -203,7 +208,7 @@ const row = (title: string, all: readonly (readonly number[])[], digits: number)
 Object.assign(process.env, ENVIRONMENT);
 const programs = [
   ours(resolve(values.program), values.node, values.as),
-  ...(values.beside === '' ? [] : [other(resolve(values.beside), hasDummyLinks())]),
+  ...(values.beside === '' ? [] : [other(resolve(values.beside), await hasDummyLinks())]),
 ];
 const measured: Measured[] = [];
 // An interrupted run leaves nothing either.
@@ -212,7 +217,7 @@ process.on('exit', () => {
   for (const each of measured) each.close();
   rmSync(folder, { recursive: true, force: true });
 });
-for (const [i, program] of programs.entries()) measured.push(new Measured(program, `${i}`));
+for (const [i, program] of programs.entries()) measured.push(await Measured.open(program, `${i}`));
 await Promise.all(measured.map((each) => each.openCluster()));
 for (let i = 0; i < starts; i++)
   for (const each of measured) {

@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import { run } from '#test/command.ts';
+import { ipBatch, Namespaces } from '#test/packet-lab/namespaces.ts';
 
 /** What a Pod asks: the ClusterIP that kubelet writes into its resolv.conf, and the link-local address. */
 export const CLUSTER_IP = '10.96.0.10';
@@ -7,33 +9,38 @@ export const LINK_LOCAL = '169.254.20.10';
 export const UPSTREAM_IP = '10.96.0.11';
 export const POD_IP = '10.244.1.2';
 
+const SHORTS = ['pod', 'node', 'cluster'] as const;
+
 /** Three network namespaces: a Pod, its node, and the cluster's DNS on another one. */
 export class NodeCacheLab {
-  readonly pod: string;
-  readonly node: string;
-  readonly cluster: string;
+  readonly #namespaces = new Namespaces();
+  readonly pod = this.#namespaces.nameOf('pod');
+  readonly node = this.#namespaces.nameOf('node');
+  readonly cluster = this.#namespaces.nameOf('cluster');
 
-  constructor(name: string) {
-    const prefix = `node-cache-bench-${process.pid}-${name}`;
-    [this.pod, this.node, this.cluster] = [`${prefix}-pod`, `${prefix}-node`, `${prefix}-cluster`];
-    ip(
-      ...[this.pod, this.node, this.cluster].map((each) => `netns add ${each}`),
-      ...[this.pod, this.node, this.cluster].map((each) => `-n ${each} link set lo up`),
-      `link add eth0 netns ${this.pod} type veth peer name pod netns ${this.node}`,
-      `link add eth0 netns ${this.cluster} type veth peer name cluster netns ${this.node}`,
-      ...connected(this.pod, 'eth0', `${POD_IP}/24`),
-      ...connected(this.node, 'pod', '10.244.1.1/24'),
-      ...connected(this.node, 'cluster', '192.168.50.1/24'),
-      ...connected(this.cluster, 'eth0', '192.168.50.2/24'),
-      `-n ${this.cluster} address add ${UPSTREAM_IP}/32 dev lo`,
-      `-n ${this.pod} route add default via 10.244.1.1`,
-      `-n ${this.node} route add default via 192.168.50.2`,
-      `-n ${this.cluster} route add default via 192.168.50.1`,
+  private constructor() {}
+
+  static async open(): Promise<NodeCacheLab> {
+    const lab = new NodeCacheLab();
+    const { pod, node, cluster } = lab;
+    await lab.#namespaces.add(SHORTS);
+    await ipBatch([
+      `link add eth0 netns ${pod} type veth peer name pod netns ${node}`,
+      `link add eth0 netns ${cluster} type veth peer name cluster netns ${node}`,
+    ]);
+    const gateway = 'route add default via';
+    await ipBatch([...connected('eth0', `${POD_IP}/24`), `${gateway} 10.244.1.1`], pod);
+    await ipBatch(
+      [...connected('pod', '10.244.1.1/24'), ...connected('cluster', '192.168.50.1/24'), `${gateway} 192.168.50.2`],
+      node,
     );
+    const dns = `address add ${UPSTREAM_IP}/32 dev lo`;
+    await ipBatch([...connected('eth0', '192.168.50.2/24'), dns, `${gateway} 192.168.50.1`], cluster);
+    return lab;
   }
 
   /** What kube-proxy does with the ClusterIP: without rules of a cache it leads to the cluster's DNS. */
-  addService(): void {
+  async addService(): Promise<void> {
     const rules = ['prerouting', 'output'].map(
       (hook) => `chain ${hook} {
   type nat hook ${hook} priority -100
@@ -41,13 +48,17 @@ export class NodeCacheLab {
 }
 `,
     );
-    call('ip', ['netns', 'exec', this.node, 'sysctl', '-qw', 'net.ipv4.ip_forward=1']);
-    call('ip', ['netns', 'exec', this.node, 'nft', '-f', '-'], `table ip service {\n${rules.join('')}}\n`);
+    const inside = ['netns', 'exec', this.node];
+    await run('ip', [...inside, 'sysctl', '-qw', 'net.ipv4.ip_forward=1']);
+    await run('ip', [...inside, 'nft', '-f', '-'], { stdin: `table ip service {\n${rules.join('')}}\n` });
   }
 
   /** The addresses on `lo`, for a program that does not make its link here. */
-  addAddresses(): void {
-    ip(...[LINK_LOCAL, CLUSTER_IP].map((address) => `-n ${this.node} address add ${address}/32 dev lo`));
+  async addAddresses(): Promise<void> {
+    await ipBatch(
+      [LINK_LOCAL, CLUSTER_IP].map((address) => `address add ${address}/32 dev lo`),
+      this.node,
+    );
   }
 
   /** The beginning of a command that runs in one of them; what it starts has its process id. */
@@ -56,29 +67,21 @@ export class NodeCacheLab {
   }
 
   remove(): void {
-    for (const each of [this.pod, this.node, this.cluster]) spawnSync('ip', ['netns', 'delete', each]);
+    this.#namespaces.remove();
   }
 }
 
 /** Whether the kernel has the kind of link that node-cache makes; tried in a namespace of its own. */
-export const hasDummyLinks = (): boolean => {
-  const name = `node-cache-bench-${process.pid}-try`;
-  ip(`netns add ${name}`);
-  const { status } = spawnSync('ip', ['-n', name, 'link', 'add', 'tried', 'type', 'dummy']);
-  ip(`netns delete ${name}`);
+export const hasDummyLinks = async (): Promise<boolean> => {
+  const namespaces = new Namespaces();
+  await namespaces.add(['try']);
+  const { status } = spawnSync('ip', ['-n', namespaces.nameOf('try'), 'link', 'add', 'tried', 'type', 'dummy']);
+  namespaces.remove();
   return status === 0;
 };
 
-const connected = (namespace: string, link: string, address: string): readonly string[] => [
-  `-n ${namespace} link set ${link} up`,
-  `-n ${namespace} address add ${address} dev ${link}`,
+const connected = (link: string, address: string): readonly string[] => [
+  'link set lo up',
+  `link set ${link} up`,
+  `address add ${address} dev ${link}`,
 ];
-
-const ip = (...lines: readonly string[]): void => {
-  for (const line of lines) call('ip', line.split(' '));
-};
-
-const call = (command: string, args: readonly string[], input = ''): void => {
-  const { status, stderr } = spawnSync(command, args, { encoding: 'utf8', input });
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr}`);
-};

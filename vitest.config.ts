@@ -8,7 +8,7 @@ const propertySeconds = Number(process.env.PROPERTY_SECONDS ?? 0);
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'plugins/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts'],
-    exclude: ['test/root/**', 'node_modules/**'],
+    exclude: ['test/root/**', 'test/charts/**', 'test/image/**', 'node_modules/**'],
     reporters: report ? ['default', 'json'] : ['default'],
     ...(report ? { outputFile: { json: report } } : {}),
     testTimeout: 30_000 + propertySeconds * 3000,

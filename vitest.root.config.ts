@@ -1,8 +1,10 @@
 import { defineConfig, mergeConfig } from 'vitest/config';
 import base from './vitest.config.ts';
 
-/** What needs root, network name spaces, system packages or minutes: a real API server, real clients, Helm,
- * Prometheus, an image that is built. One file at a time. */
+/**
+ * What needs root, network name spaces, system packages or minutes: a real API server, real clients, Helm, Prometheus, an image that is
+ * built. One file at a time.
+ */
 const config = mergeConfig(
   base,
   defineConfig({ test: { fileParallelism: false, testTimeout: 120_000, hookTimeout: 600_000 } }),

@@ -114,6 +114,30 @@ describe('reload', () => {
     expect(await services.metrics.render()).toContain('coredns_reload_failed_total 0\n');
   });
 
+  it('tells as long as the file that is there is refused, by the parser or by the server', async () => {
+    const { add, runs, look, state, services } = setup();
+    const refused = async (): Promise<string | undefined> =>
+      /^cluster_dns_reload_refused (\d)$/m.exec(await services.metrics.render())?.[1];
+    add().serving?.();
+    await runs(1);
+    expect(await refused()).toBe('0');
+    state.text = '. {\n whoami\n';
+    await look();
+    expect(await refused()).toBe('1');
+    state.text = OLD;
+    await look();
+    expect(await refused()).toBe('0');
+    state.text = NEW;
+    state.fault = new Error('unknown directive');
+    await look();
+    await look();
+    expect(await refused()).toBe('1');
+    state.fault = null;
+    state.text = OLD;
+    await look();
+    expect(await refused()).toBe('0');
+  });
+
   it('goes on where the file is gone for a while', async () => {
     const { add, runs, look, state, services } = setup();
     add().serving?.();

@@ -2,7 +2,7 @@ import { faultLine } from '#corefile/diagnostics.ts';
 import { fingerprint } from '#corefile/fingerprint.ts';
 import { parseCorefile } from '#corefile/parser.ts';
 import type { Log } from '#log/log.ts';
-import type { Counter, GaugeFamily } from '#metrics/families.ts';
+import type { Counter, Gauge, GaugeFamily } from '#metrics/families.ts';
 import type { BlockInfo, Lease, Services } from '#plugin/index.ts';
 import type { ReloadOptions } from './options.ts';
 
@@ -22,10 +22,12 @@ export class Watcher {
   readonly #log: Log;
   readonly #failed: Counter;
   readonly #versions: GaugeFamily;
+  readonly #refused: Gauge;
   #turn: Lease<Turn> | null = null;
   #timer: NodeJS.Timeout | null = null;
   /** Fingerprint of what runs, or of what was tried last and failed. */
   #known = '';
+  #knownFailed = false;
   #isBusy = false;
 
   constructor({ intervalMs, jitterMs }: ReloadOptions, block: BlockInfo, services: Services) {
@@ -40,6 +42,12 @@ export class Watcher {
       help: 'Always 1; its labels tell the checksum of the last configuration that was loaded.',
       labels: ['hash', 'value'],
     });
+    this.#refused = metrics
+      .gauge({
+        name: 'cluster_dns_reload_refused',
+        help: "1 while the Corefile that is there can't be used, and an older one runs.",
+      })
+      .at();
   }
 
   /** Takes its turn. All blocks of a configuration do so in one turn of the event loop, and the last is the one to work. */
@@ -94,7 +102,9 @@ export class Watcher {
     this.#isBusy = true;
     try {
       const found = await this.#read();
-      if (found !== null && found !== this.#known && this.#hasTurn()) await this.#reload(found);
+      if (!this.#hasTurn()) return;
+      if (found !== null && found !== this.#known) await this.#reload(found);
+      this.#refused.set(found === null || this.#knownFailed ? 1 : 0);
     } finally {
       this.#isBusy = false;
     }
@@ -106,6 +116,7 @@ export class Watcher {
     this.#known = found;
     const fault = await this.#services.reload();
     this.#versions.at('sha512', found).set(1);
+    this.#knownFailed = fault !== null;
     if (fault === null) return;
     this.#log.error(`Corefile changed but reload failed: ${fault.message}`);
     this.#failed.add();

@@ -1,18 +1,9 @@
-// Bundles what runs: one file a door, tree-shaken, so that a start reads little and keeps little in memory.
-import { execFileSync } from 'node:child_process';
-import { chmodSync, renameSync, rmSync } from 'node:fs';
+// Bundles what runs: one file a door, tree-shaken, so that a start reads little and keeps little in memory. The same tree gives the same
+// octets, wherever and whenever it is built (docs/releasing.md).
+import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
-
-const revision = () => {
-  try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }).trim();
-  } catch {
-    return ''; // not a checkout
-  }
-};
+import { noticesOf, packagesIn } from './release/bundled.mjs';
+import { revision } from './release/revision.mjs';
 
 /**
  * Of client-node only KubeConfig is used. Its generated API client and its fetch are reached by nothing that runs, and cost 1 MB of bundle and 11 MB of
@@ -35,9 +26,9 @@ const leanClientNode = {
 
 // Aside, and then in place of the last one: whoever runs that meanwhile misses a file for a moment at most.
 const [next, last] = [`dist.${process.pid}`, `dist.${process.pid}.last`];
-await build({
+const { metafile } = await build({
   entryPoints: {
-    'cluster-dns': 'src/cli/main.ts',
+    'cluster-dns': 'src/cli/start.ts',
     'listener-thread': 'src/server/listeners/batch/thread.ts',
     plugin: 'src/plugin/index.ts',
   },
@@ -50,7 +41,11 @@ await build({
   format: 'esm',
   target: 'node20',
   sourcemap: true,
+  metafile: true,
+  // Their texts are in third-party-notices.txt.
   legalComments: 'none',
+  // Paths in maps and comments are those of the checkout, even if its node_modules are elsewhere.
+  preserveSymlinks: true,
   define: { CLUSTER_DNS_REVISION: JSON.stringify(revision()) },
   // CommonJS packages in an ES module bundle still call require.
   banner: {
@@ -59,6 +54,16 @@ await build({
   plugins: [leanClientNode],
   logLevel: 'warning',
 });
+const packages = packagesIn(metafile);
+writeFileSync(
+  `${next}/third-party.json`,
+  `${JSON.stringify(
+    packages.map(({ name, version, license }) => ({ name, version, license })),
+    null,
+    2,
+  )}\n`,
+);
+writeFileSync(`${next}/third-party-notices.txt`, noticesOf(packages));
 chmodSync(`${next}/cluster-dns.js`, 0o755);
 try {
   renameSync('dist', last);

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { setFlagsFromString } from 'node:v8';
 import { runCommand } from './commands.ts';
 import { USAGE, UsageError } from './flags.ts';

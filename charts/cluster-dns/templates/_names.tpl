@@ -1,0 +1,126 @@
+{{/* Names and labels. Where the chart of CoreDNS has the same value, it means the same here. */}}
+
+{{- define "cluster-dns.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "cluster-dns.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* adopt: the two objects that a cluster's DNS is known by, under the names that kubeadm gives them. */}}
+{{- define "cluster-dns.deploymentName" -}}
+{{- default (ternary "coredns" (include "cluster-dns.fullname" .) .Values.adopt) .Values.deployment.name -}}
+{{- end -}}
+
+{{- define "cluster-dns.serviceName" -}}
+{{- default (ternary "kube-dns" (include "cluster-dns.fullname" .) .Values.adopt) .Values.service.name -}}
+{{- end -}}
+
+{{- define "cluster-dns.k8sAppLabel" -}}
+{{- default (ternary "kube-dns" .Chart.Name .Values.adopt) .Values.k8sAppLabelOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "cluster-dns.configMapName" -}}
+{{- default (ternary "coredns" (include "cluster-dns.fullname" .) (and .Values.adopt .Values.deployment.skipConfig)) .Values.deployment.configMapName -}}
+{{- end -}}
+
+{{/* A patch of a Deployment knows its containers by their names: another name would be a second container beside CoreDNS's. */}}
+{{- define "cluster-dns.containerName" -}}
+{{- ternary "coredns" "cluster-dns" .Values.adopt -}}
+{{- end -}}
+
+{{- define "cluster-dns.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "cluster-dns.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "cluster-dns.clusterRoleName" -}}
+{{- default (include "cluster-dns.fullname" .) .Values.clusterRole.nameOverride -}}
+{{- end -}}
+
+{{/* Labels of every object but those of the autoscaler. */}}
+{{- define "cluster-dns.labels" -}}
+{{- include "cluster-dns.labelsOf" (dict "root" . "suffix" "") -}}
+{{- end -}}
+
+{{- define "cluster-dns.labelsOf" -}}
+{{- $labels := dict
+  "app.kubernetes.io/managed-by" .root.Release.Service
+  "app.kubernetes.io/instance" .root.Release.Name
+  "app.kubernetes.io/name" (print (include "cluster-dns.name" .root) .suffix)
+  "app.kubernetes.io/version" (include "cluster-dns.version" .root)
+  "helm.sh/chart" (printf "%s-%s" .root.Chart.Name (.root.Chart.Version | replace "+" "_")) -}}
+{{- if .root.Values.isClusterService -}}
+{{- $_ := set $labels "k8s-app" (print (include "cluster-dns.k8sAppLabel" .root) .suffix) -}}
+{{- $_ := set $labels "kubernetes.io/cluster-service" "true" -}}
+{{- $_ := set $labels "kubernetes.io/name" "cluster-dns" -}}
+{{- end -}}
+{{- toYaml (mergeOverwrite $labels (deepCopy (.root.Values.customLabels | default dict)) (.more | default dict)) -}}
+{{- end -}}
+
+{{- define "cluster-dns.version" -}}
+{{- .Values.image.tag | default .Chart.AppVersion | toString | replace ":" "-" | replace "@" "_" | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* What tells this release's Pods from all others. */}}
+{{- define "cluster-dns.podIdentity" -}}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+app.kubernetes.io/name: {{ include "cluster-dns.name" . }}
+{{- if .Values.isClusterService }}
+k8s-app: {{ include "cluster-dns.k8sAppLabel" . }}
+{{- end }}
+{{- end -}}
+
+{{/* The labels that select the Pods. With adopt those of kubeadm, which nobody can change: the live Deployment's where there is one. */}}
+{{- define "cluster-dns.selectorLabels" -}}
+{{- if .Values.adopt -}}
+{{- $live := lookup "apps/v1" "Deployment" .Release.Namespace (include "cluster-dns.deploymentName" .) -}}
+{{- toYaml (dig "spec" "selector" "matchLabels" (dict "k8s-app" (include "cluster-dns.k8sAppLabel" .)) $live) -}}
+{{- else -}}
+{{- include "cluster-dns.podIdentity" . -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "cluster-dns.deploymentSelector" -}}
+{{- if .Values.deployment.selector -}}
+{{- toYaml .Values.deployment.selector -}}
+{{- else -}}
+matchLabels:
+  {{- include "cluster-dns.selectorLabels" . | nindent 2 }}
+{{- end -}}
+{{- end -}}
+
+{{- define "cluster-dns.podLabels" -}}
+{{- $labels := mergeOverwrite (include "cluster-dns.podIdentity" . | fromYaml) (include "cluster-dns.selectorLabels" . | fromYaml) -}}
+{{- toYaml (mergeOverwrite $labels (deepCopy (.Values.customLabels | default dict)) (deepCopy (.Values.podLabels | default dict))) -}}
+{{- end -}}
+
+{{/* An object's annotations, as a field of its metadata: customAnnotations, and over them those in the list. */}}
+{{- define "cluster-dns.annotations" -}}
+{{- $annotations := deepCopy (.root.Values.customAnnotations | default dict) -}}
+{{- range .of -}}
+{{- $annotations = mergeOverwrite $annotations (deepCopy (. | default dict)) -}}
+{{- end -}}
+{{- with $annotations -}}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end -}}
+{{- end -}}
+
+{{/* Values files for CoreDNS's chart may call its templates in affinity and topologySpreadConstraints. */}}
+{{- define "coredns.name" -}}{{ include "cluster-dns.name" . }}{{- end -}}
+{{- define "coredns.fullname" -}}{{ include "cluster-dns.fullname" . }}{{- end -}}
+{{- define "coredns.k8sapplabel" -}}{{ include "cluster-dns.k8sAppLabel" . }}{{- end -}}

@@ -1,25 +1,26 @@
-import { faultsText } from '#corefile/diagnostics.ts';
-import { fileFault, findCorefile } from './corefile-text.ts';
-import { dryRun } from './dry-run.ts';
-import { UsageError } from './flags.ts';
+import { readCheckArguments } from './check/arguments.ts';
+import { type Checked, checkUnit } from './check/checked.ts';
+import { readCheckInput } from './check/read-input.ts';
+import { FaultPlaces } from './check/shown-fault.ts';
 import type { CliIo } from './io.ts';
 
-/** `cluster-dns check FILE`: prints every fault of a Corefile and starts nothing. Gives 0 where there is none, else 1. */
+/**
+ * `cluster-dns check FILE`: prints every fault of a Corefile, or of those in ConfigMaps, and starts nothing; with `--compat` line by line what becomes
+ * of one of CoreDNS's. Gives 0 where nothing is wrong or missing, else 1.
+ */
 export const runCheck = async (args: readonly string[], io: CliIo): Promise<number> => {
-  const [file, ...more] = args;
-  if (file === undefined || more.length > 0) throw new UsageError('usage: cluster-dns check FILE');
-  try {
-    const corefile = await findCorefile(file, 53);
-    const { faults, sources } = dryRun({ file: corefile.name, text: await corefile.read() });
-    if (faults.warnings.length > 0) io.stderr(faultsText(faults.warnings, sources));
-    if (faults.list.length > 0) {
-      io.stderr(faultsText(faults.list, sources));
-      return 1;
-    }
-    io.stdout(`${corefile.name}: OK\n`);
-    return 0;
-  } catch (error) {
-    io.stderr(`loading Corefile: ${fileFault(file, error as NodeJS.ErrnoException)}\n`);
-    return 1;
-  }
+  const { file, isCompat } = readCheckArguments(args);
+  const { units, faults } = await readCheckInput(file);
+  const checked = units.map((unit) => checkUnit(unit, isCompat));
+  const isGood = faults.length === 0 && checked.every((one) => one.faults.length === 0);
+  for (const fault of faults) io.stderr(`${fault}\n`);
+  for (const one of checked) printChecked(one, io);
+  return isGood ? 0 : 1;
+};
+
+const printChecked = (checked: Checked, io: CliIo): void => {
+  const places = new FaultPlaces(checked);
+  for (const warning of checked.warnings) io.stderr(places.textOf(warning));
+  for (const fault of checked.faults) io.stderr(places.textOf(fault));
+  if (checked.faults.length === 0) io.stdout(`${places.name}: OK\n`);
 };

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 const builtIn = (port: number): string => `.:${port} {\nwhoami\nlog\n}\n`;
 
 /** The text, or the built-in configuration where it has neither words nor anything else but comments, as in CoreDNS. */
-const orBuiltIn = (text: string, port: number): string =>
+export const orBuiltIn = (text: string, port: number): string =>
   text.split('\n').every((line) => /^\s*(#|$)/.test(line)) ? builtIn(port) : text;
 
 /** A configuration as the server reads it, now and at each reload. */
@@ -16,7 +16,7 @@ export interface CorefileText {
   read(): Promise<string>;
 }
 
-const readStandardInput = async (): Promise<string> => {
+export const readStandardInput = async (): Promise<string> => {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString('utf8');

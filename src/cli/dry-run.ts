@@ -1,3 +1,4 @@
+import type { Environment } from '#corefile/environment.ts';
 import { Log } from '#log/log.ts';
 import { Metrics } from '#metrics/metrics.ts';
 import { Generations, type Services, SharedResources, systemClock } from '#plugin/index.ts';
@@ -6,7 +7,7 @@ import { type Configuration, configure } from '#server/configuration.ts';
 import { REVISION, VERSION } from './version.ts';
 
 /** Services for a configuration that is only read: what it logs goes nowhere and nothing may be started. */
-const idleServices = (): Services => ({
+const idleServices = (isLenient: boolean): Services => ({
   metrics: new Metrics(),
   log: new Log({ write: () => undefined, flush: async () => undefined }),
   generations: new Generations(),
@@ -14,7 +15,7 @@ const idleServices = (): Services => ({
   clock: systemClock,
   random: Math.random,
   manifestDirectories: [],
-  isLenient: false,
+  isLenient,
   version: VERSION,
   revision: REVISION,
   configuration: { file: null, read: async () => '' },
@@ -22,11 +23,19 @@ const idleServices = (): Services => ({
   fatal: () => undefined,
 });
 
+export interface DryRunCorefile {
+  readonly file: string;
+  readonly text: string;
+  readonly environment?: Partial<Environment>;
+  /** With it a file of upstreams that is not here is a warning. */
+  readonly isLenient?: boolean;
+}
+
 /** Reads a Corefile as the server would and starts nothing; what is wrong is in `faults`. */
-export const dryRun = (corefile: { readonly file: string; readonly text: string }, defaultPort = 53): Configuration =>
+export const dryRun = (corefile: DryRunCorefile, defaultPort = 53): Configuration =>
   configure({
     plugins: PLUGINS,
-    services: idleServices(),
+    services: idleServices(corefile.isLenient ?? false),
     events: { dropped: () => undefined, panic: () => undefined },
     defaultPort,
     defaultHosts: [''],

@@ -1,3 +1,4 @@
+import type { Environment } from '#corefile/environment.ts';
 import { parseCorefile } from '#corefile/parser.ts';
 import { type Corefile, Faults } from '#corefile/tree.ts';
 import type { Name } from '#dns/name.ts';
@@ -30,6 +31,8 @@ export interface ConfigureOptions extends Omit<GroupOptions, 'memoryOctets' | 'h
   readonly defaultHosts: readonly string[];
   readonly file: string;
   readonly text: string;
+  /** Where variables and imported files come from; what is left out is the system's. */
+  readonly environment?: Partial<Environment>;
 }
 
 /** A listening address with what is served there. */
@@ -60,7 +63,7 @@ interface SetUpBlock {
 
 /** Reads a Corefile and sets its plugins up. Never throws for what stands in the file: all of that is in `faults`. */
 export const configure = (options: ConfigureOptions): Configuration => {
-  const { corefile, faults, sources } = parseCorefile(options);
+  const { corefile, faults, sources } = parseCorefile(options, options.environment);
   const instances: Instance[] = [];
   const blocks = corefile.blocks.map((block, index): SetUpBlock => {
     const keys = block.keys.flatMap((key) => readZoneKeys(key, options.defaultPort, faults));

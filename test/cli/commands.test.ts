@@ -107,7 +107,10 @@ describe('cluster-dns check', () => {
   });
 
   it('wants one file', async () => {
-    expect(await refusal('check')).toMatchObject({ message: 'usage: cluster-dns check FILE', exitCode: 2 });
+    expect(await refusal('check')).toMatchObject({
+      message: 'usage: cluster-dns check [--compat] [-o text|json] FILE',
+      exitCode: 2,
+    });
     expect((await refusal('check', 'a', 'b')).exitCode).toBe(2);
   });
 });

@@ -9,6 +9,17 @@ export const locate = (text: string, events: readonly Event[], documentIndex: nu
   return walker.find(walker.documentStart(documentIndex), path);
 };
 
+/** The scalar at `path` in a document as it is written, or null where there is none. */
+export const locateScalar = (
+  text: string,
+  events: readonly Event[],
+  documentIndex: number,
+  path: Path,
+): ScalarEvent | null => {
+  const walker = new EventWalker(text, events);
+  return walker.scalar(walker.documentStart(documentIndex), path);
+};
+
 class EventWalker {
   readonly #text: string;
   readonly #events: readonly Event[];
@@ -29,12 +40,27 @@ class EventWalker {
     let node = start;
     let offset = this.#offsetOf(node);
     for (const step of path) {
-      const child = typeof step === 'number' ? this.#item(node, step) : this.#entry(node, step);
+      const child = this.#child(node, step);
       if (child === null) break;
       node = child.value;
       offset = child.offset;
     }
     return offset;
+  }
+
+  scalar(start: number, path: Path): ScalarEvent | null {
+    let node = start;
+    for (const step of path) {
+      const child = this.#child(node, step);
+      if (child === null) return null;
+      node = child.value;
+    }
+    const event = this.#events[node];
+    return event?.type === EVENT_ID.SCALAR ? event : null;
+  }
+
+  #child(node: number, step: string | number): Child | null {
+    return typeof step === 'number' ? this.#item(node, step) : this.#entry(node, step);
   }
 
   #item(node: number, index: number): Child | null {

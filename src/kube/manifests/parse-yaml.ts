@@ -1,12 +1,24 @@
 import { CORE_SCHEMA, constructFromEvents, type Event, mergeTag, parseEvents, YAMLException } from 'js-yaml';
 import type { ManifestFault, Position } from './fault.ts';
-import { locate, type Path } from './locate.ts';
+import { locate, locateScalar, type Path } from './locate.ts';
 
 /** One YAML document, and how to find a field of it again. */
 export interface ManifestDocument {
   readonly value: unknown;
   /** Where the field at `path` stands, or the nearest thing around it. Reads the text again: for faults only. */
   at(path: Path): Position;
+  /** How the text at `path` is written; null where there is none. Reads the text again, too. */
+  scalar(path: Path): WrittenScalar | null;
+}
+
+/** A text as a file has it. */
+export interface WrittenScalar {
+  readonly style: 'plain' | 'single' | 'double' | 'literal' | 'folded';
+  /** Offsets in the whole file, without quotes; of a block, those of its lines. */
+  readonly start: number;
+  readonly end: number;
+  /** Columns in front of each line of a block. */
+  readonly indent: number;
 }
 
 /** What a file's text holds. */
@@ -59,7 +71,11 @@ const parsePart = (part: Part): ManifestDocument[] | ManifestFault => {
   try {
     const events = parseEvents(part.text, { maxDepth: MAX_DEPTH });
     const values = constructFromEvents(events, { source: part.text, schema: SCHEMA, maxAliases: MAX_ALIASES });
-    return values.map((value, index) => ({ value, at: (path) => positionOf(part, index, path) }));
+    return values.map((value, index) => ({
+      value,
+      at: (path) => positionOf(part, index, path),
+      scalar: (path) => scalarOf(part, index, path),
+    }));
   } catch (error) {
     return syntaxFault(part, error);
   }
@@ -74,6 +90,16 @@ const positionOf = (part: Part, index: number, path: Path): Position => {
   const inPart = part.text.slice(offset).trim() === '' ? before.trimEnd() : before;
   const lineStart = inPart.lastIndexOf('\n') + 1;
   return { file: part.file, line: lineOf(part, inPart), column: inPart.length - lineStart + 1 };
+};
+
+const STYLES = ['plain', 'single', 'double', 'literal', 'folded'] as const;
+
+const scalarOf = (part: Part, index: number, path: Path): WrittenScalar | null => {
+  const event = locateScalar(part.text, parseEvents(part.text, { maxDepth: MAX_DEPTH }), index, path);
+  const style = event === null ? undefined : STYLES[event.style - 1];
+  if (event === null || style === undefined) return null;
+  const [start, end] = [event.valueStart, event.valueEnd].map((offset) => offset + part.before.length);
+  return { style, start: start as number, end: end as number, indent: Math.max(0, event.indent) };
 };
 
 /** Which line of the file comes after so much of a part. */

@@ -125,6 +125,7 @@ describe.skipIf(reason !== '')(titled('the agent', reason), () => {
       status: { IPv4: {}, IPv6: {} },
     });
     expect((await get('http://127.0.0.1:10256/livez')).code).toBe(200);
+    expect((await get('http://127.0.0.1:10256/readyz')).code).toBe(200);
     expect((await get('http://127.0.0.1:10249/proxyMode')).body).toBe('nftables');
     const configz = JSON.parse((await get('http://127.0.0.1:10249/configz')).body);
     expect(configz['kubeproxy.config.k8s.io'].nftables.minSyncPeriod).toBe('10ms');

@@ -13,7 +13,7 @@ import { CommandError, runCommand, startAhead } from '#netfilter/run.ts';
 import { applySettings, warnOf } from '#proxy/agent/apply-sysctls.ts';
 import { ProxyAgent } from '#proxy/agent/proxy-agent.ts';
 import { KERNEL_CHECKS, kernelSettings } from '#proxy/agent/sysctls.ts';
-import { missingTools, probe } from '#proxy/agent/tools.ts';
+import { loadConntrack, missingTools, probe } from '#proxy/agent/tools.ts';
 import { COMMON_FLAGS, type CommandFlag } from '#proxy/config/fields.ts';
 import { type ReadSettings, readSettings } from '#proxy/config/read-settings.ts';
 import type { ProxySettings } from '#proxy/config/settings.ts';
@@ -70,7 +70,7 @@ export const runProxyRun = async (args: readonly string[], io: CliIo): Promise<n
   sink.setDebug?.(settings.verbosity >= 4);
   for (const warning of warnings) log.warning(warning);
   try {
-    prepare(settings, log);
+    await prepare(settings, log);
     if (isOn('init-only')) return 0;
     return await runAgent(read, log);
   } finally {
@@ -102,7 +102,7 @@ const writeConfiguration = (file: string, text: string): void => {
 };
 
 /** What needs privileges, and says whether there are any. */
-const prepare = (settings: ProxySettings, log: Log): void => {
+const prepare = async (settings: ProxySettings, log: Log): Promise<void> => {
   const missing = [missingRights(), missingTools(settings.mode)].filter((text) => text !== '');
   if (missing.length > 0) throw new ProxyFault(missing);
   try {
@@ -110,6 +110,7 @@ const prepare = (settings: ProxySettings, log: Log): void => {
   } catch (error) {
     log.warning(`oom_score_adj can't be set to ${settings.oomScoreAdj}: ${(error as Error).message}`);
   }
+  await loadConntrack(runCommand);
   const faults = applySettings(kernelSettings(settings, availableParallelism()), log);
   if (faults.length > 0) throw new ProxyFault(faults);
   warnOf(KERNEL_CHECKS, log);

@@ -20,6 +20,17 @@ describe('health', () => {
     expect(healthOf().health.body(true)).toMatchObject({ status: 200, body: { healthy: true, lastUpdated: text(0) } });
   });
 
+  it('is readiness only once the rules of every family are in, and while it is good', () => {
+    const { health, pass } = healthOf();
+    health.updated('IPv4', at(0));
+    expect(health.isReady).toBe(false);
+    health.updated('IPv6', at(0));
+    expect(health.isReady).toBe(true);
+    health.queued('IPv4');
+    pass(60);
+    expect(health.isReady).toBe(false);
+  });
+
   it('is bad once a change of one family has waited too long, and good again after its sync', () => {
     const { health, pass } = healthOf();
     health.queued('IPv4');

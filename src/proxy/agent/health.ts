@@ -54,6 +54,11 @@ export class ProxyHealth {
     return [...this.#families.values()].every((health) => this.#isOnTime(health, now));
   }
 
+  /** And this process has put the rules of every family in: what a rollout waits for. */
+  get isReady(): boolean {
+    return this.isHealthy && [...this.#families.values()].every(({ lastUpdatedMs }) => lastUpdatedMs !== null);
+  }
+
   /** For `/healthz`, with the node's state, or for `/livez`, without it. */
   body(hasNode: boolean): { readonly status: number; readonly body: HealthBody } {
     const now = this.#wallMs();

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { Log } from '#log/log.ts';
 import { missingRights } from '#netfilter/needs.ts';
+import { CommandError } from '#netfilter/run.ts';
 import { readSettings } from '../config/read-settings.ts';
 import { applySettings, type KernelFiles, warnOf } from './apply-sysctls.ts';
 import { KERNEL_CHECKS, kernelSettings } from './sysctls.ts';
-import { missingTools, probe } from './tools.ts';
+import { loadConntrack, missingTools, probe } from './tools.ts';
 
 const wanted = (...args: string[]): Record<string, number> =>
   Object.fromEntries(kernelSettings(readSettings(args).settings, 8).map(({ file, value }) => [file, value]));
@@ -96,6 +97,27 @@ describe('what is missing', () => {
   it('of rights is told', () => {
     expect(missingRights('CapEff:\t0000000000000000\n')).toMatch(/^rules may only be changed by root/);
     expect(missingRights('CapEff:\t0000000000001000\n')).toBe('');
+  });
+});
+
+describe('conntrack', () => {
+  const max = '/proc/sys/net/netfilter/nf_conntrack_max';
+
+  it('is loaded where its settings are not there yet, and only then', async () => {
+    const asked: string[] = [];
+    const run = async (command: string, args: readonly string[]) => {
+      asked.push([command, ...args].join(' '));
+      return { exitCode: 0, stdout: '', stderr: '' };
+    };
+    await loadConntrack(run, kernelOf({ [max]: '262144\n' }));
+    expect(asked).toEqual([]);
+    await loadConntrack(run, kernelOf({}));
+    expect(asked).toEqual(['conntrack -C']);
+  });
+
+  it('is left as it is where there is no tool', async () => {
+    const run = () => Promise.reject(new CommandError('conntrack', null, 'conntrack: not found on the path'));
+    await expect(loadConntrack(run, kernelOf({}))).resolves.toBeUndefined();
   });
 });
 

@@ -7,7 +7,7 @@ import type { ProxyMetrics } from './proxy-metrics.ts';
 
 const JSON_TYPE = { 'Content-Type': 'application/json', 'X-Content-Type-Options': 'nosniff' };
 
-/** /healthz and /livez, for kubelet and load balancers. */
+/** /healthz and /livez, for kubelet and load balancers, and /readyz, which kube-proxy has not, for rollouts. */
 export const serveHealth = (endpoint: HttpEndpoint, health: ProxyHealth, metrics: ProxyMetrics): void => {
   const reply =
     (what: 'healthz' | 'livez'): EndpointHandler =>
@@ -18,6 +18,10 @@ export const serveHealth = (endpoint: HttpEndpoint, health: ProxyHealth, metrics
     };
   endpoint.serve('/healthz', reply('healthz'));
   endpoint.serve('/livez', reply('livez'));
+  endpoint.serve('/readyz', () => {
+    const body = `${JSON.stringify(health.body(false).body)}\n`;
+    return { status: health.isReady ? 200 : 503, headers: JSON_TYPE, body };
+  });
 };
 
 export interface Status {

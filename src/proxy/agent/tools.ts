@@ -1,5 +1,5 @@
 import { type HasCommand, hasCommand, missingCommands, type NeededCommand } from '#netfilter/needs.ts';
-import type { Run } from '#netfilter/run.ts';
+import { CommandError, type Run } from '#netfilter/run.ts';
 import type { Probes } from '../config/rule-options.ts';
 import type { ProxyMode } from '../rule-backend.ts';
 import { type KernelFiles, kernelFiles, numberIn } from './apply-sysctls.ts';
@@ -24,6 +24,16 @@ const TOOLS: Readonly<Record<ProxyMode, readonly NeededCommand[]>> = {
 /** What of a mode's tools is not there, all in one line; '' where nothing is missing. */
 export const missingTools = (mode: ProxyMode, has: HasCommand = hasCommand): string =>
   missingCommands(`${mode} mode`, TOOLS[mode], has);
+
+/** Has the kernel load conntrack, as its settings are not there before. Where that can't be done, setting them says what is missing. */
+export const loadConntrack = async (run: Run, files: KernelFiles = kernelFiles): Promise<void> => {
+  if (numberIn('/proc/sys/net/netfilter/nf_conntrack_max', files) !== null) return;
+  try {
+    await run('conntrack', ['-C']);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+  }
+};
 
 /** Asks tools and kernel what rules may use. */
 export const probe = async (mode: ProxyMode, run: Run, files: KernelFiles = kernelFiles): Promise<Probes> => ({

@@ -12,6 +12,7 @@ const PROGRAMS = {
   'node-cache': ['bench/node-cache/cluster-dns.ts', 'bench/node-cache/first-answer.ts'],
   proxy: ['bench/proxy/measure.ts', 'bench/proxy/connector.ts', 'bench/proxy/listener.ts'],
   'forward-tcp': ['bench/asker/ask.ts'],
+  scale: ['bench/scale/memory-probe.ts'],
   overload: ['bench/asker/ask.ts', 'bench/overload/upstream.ts'],
 };
 

@@ -44,7 +44,7 @@ export class Cluster {
   /** Makes the Services up to this number that are not there yet, every tenth of them headless unless it is said. There is no way back. */
   async growTo(services: number, headlessEvery: 10 | 0 = 10): Promise<void> {
     const more = ['-services', `${services - this.#services}`, '-headless', `${headlessEvery}`];
-    if (services > this.#services) await this.#load(['-from', `${this.#services}`, ...more]);
+    if (services > this.#services) await this.load(['-from', `${this.#services}`, ...more]);
     this.#services = Math.max(this.#services, services);
   }
 
@@ -52,11 +52,11 @@ export class Cluster {
   async addBigHeadless(): Promise<void> {
     if (this.#hasBigHeadless) return;
     this.#hasBigHeadless = true;
-    await this.#load(['-from', `${BIG_HEADLESS_FROM}`, '-services', '10', '-endpoints', '100', '-headless', '1']);
+    await this.load(['-from', `${BIG_HEADLESS_FROM}`, '-services', '10', '-endpoints', '100', '-headless', '1']);
   }
 
-  /** Replaces an endpoint's address so many times a second until the process is ended. */
-  churn(rate: number): ChildProcess {
+  /** Replaces an endpoint's address so many times a second until the process is ended; `more` for mini-load says otherwise. */
+  churn(rate: number, more: readonly string[] = []): ChildProcess {
     const args = [
       'churn',
       '-server',
@@ -67,8 +67,19 @@ export class Cluster {
       `${rate}`,
       '-seconds',
       '3600',
+      ...more,
     ];
-    return startPinned([this.#program('mini-load'), ...args], this.#options.cpu, `${this.#options.folder}/churn.log`);
+    return startPinned([this.#program('mini-load'), ...args], this.#options.cpu, this.churnLog);
+  }
+
+  /** What the churns say. */
+  get churnLog(): string {
+    return `${this.#options.folder}/churn.log`;
+  }
+
+  /** How many there are, but for those that `load` was asked for. */
+  get services(): number {
+    return this.#services;
   }
 
   /** Kills the API server; what it stores stays. */
@@ -144,18 +155,20 @@ export class Cluster {
   /** up.sh waits for whoever answers on the port; the kubeconfig is written by ours alone, and is only good for ours. */
   async #up(): Promise<void> {
     await this.#script('up.sh', this.kubeconfig);
-    for (const pid of this.#pids()) process.kill(pid, 0);
+    for (const pid of Object.values(this.pids)) process.kill(pid, 0);
     if (!readFileSync(this.kubeconfig, 'utf8').includes(`:${this.#options.port}`))
       throw new Error(`the API server on port ${this.#options.port} is not the one that was started`);
   }
 
   /** Of the API server and etcd. */
-  #pids(): readonly number[] {
-    return ['api', 'etcd'].map((name) => Number(readFileSync(`${this.#state}/${name}.pid`, 'utf8')));
+  get pids(): { readonly api: number; readonly etcd: number } {
+    const pidOf = (name: string): number => Number(readFileSync(`${this.#state}/${name}.pid`, 'utf8'));
+    return { api: pidOf('api'), etcd: pidOf('etcd') };
   }
 
-  async #load(args: readonly string[]): Promise<void> {
-    const pids = this.#pids();
+  /** Makes objects as `mini-load load` is told to. */
+  async load(args: readonly string[]): Promise<void> {
+    const pids = Object.values(this.pids);
     for (const pid of pids) await pin(pid, this.#options.allCpus);
     await execute(this.#program('mini-load'), ['load', '-server', this.http, '-endpoints', '2', ...args]);
     for (const pid of pids) await pin(pid, `${this.#options.cpu}`);

@@ -1,0 +1,86 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+
+/** Resident memory as base + services x + endpoints x + pods x. A Service is counted with one EndpointSlice. */
+export interface MemoryCosts {
+  readonly baseMiB: number;
+  readonly serviceKiB: number;
+  readonly endpointKiB: number;
+  /** The most that was resident since the start, as a multiple of what is at rest: the greatest seen. */
+  readonly peakRatio: number;
+}
+
+/** Whole lists by one way, CPU us an object. */
+export interface ListCosts {
+  readonly apiMicros: number;
+  readonly etcdMicros: number;
+}
+
+/** What `node bench/run.mjs scale measure` finds out, and the tables are made from. Octets are those of protobuf. */
+export interface Measured {
+  readonly date: string;
+  readonly machine: string;
+  readonly commit: string;
+  readonly memory: {
+    readonly dns: MemoryCosts & { readonly podKiB: number };
+    readonly node: MemoryCosts;
+    readonly proxy: MemoryCosts;
+    /** Of the API server, for each open watch. */
+    readonly apiWatchKiB: number;
+  };
+  readonly octets: {
+    readonly service: number;
+    readonly slice: number;
+    readonly endpoint: number;
+    readonly pod: number;
+    readonly node: number;
+    /** What a watch event takes over TLS beside the object. */
+    readonly eventOverhead: number;
+    /** Of a list of Services, gzip against none. */
+    readonly gzipRatio: number;
+  };
+  readonly lists: Readonly<Record<'pages' | 'pagesOldEtcd' | 'cache' | 'watchList', ListCosts>>;
+  /** CPU us. */
+  readonly apiEventMicros: number;
+  /** CPU us of one client for a watch event, and for an object of its first list. */
+  readonly eventMicros: { readonly dns: number; readonly node: number; readonly proxy: number };
+  readonly listMicros: { readonly dns: number; readonly node: number; readonly proxy: number };
+  /** Requests from the start until a client is in step, at an API server with and without WatchList, with `requestServices` Services. */
+  readonly requests: {
+    readonly services: number;
+    readonly watchList: { readonly dns: number; readonly node: number };
+    readonly pages: { readonly dns: number; readonly node: number };
+  };
+  /** A cluster that the model was not made from, beside which it is judged. */
+  readonly trial: Trial;
+}
+
+export interface Trial {
+  readonly services: number;
+  readonly endpointsPerService: number;
+  readonly replicas: number;
+  readonly eventsPerSecond: number;
+  readonly seconds: number;
+  /** Of an EndpointSlice there, in a list. */
+  readonly sliceOctets: number;
+  readonly watchEventsPerSecond: number;
+  readonly watchOctetsPerSecond: number;
+  /** CPU seconds a second. */
+  readonly apiCpu: number;
+  /** The same without replicas: what the changes themselves cost. */
+  readonly apiCpuAlone: number;
+  readonly replicaCpu: number;
+  readonly replicaMiB: number;
+  /** CPU s of the API server for the replicas' starts. */
+  readonly apiStartCpuSeconds: number;
+}
+
+export const MEASURED_FILE = 'bench/scale/measured.json';
+
+export const readMeasured = (file = MEASURED_FILE): Measured => JSON.parse(readFileSync(file, 'utf8')) as Measured;
+
+/** Three digits are as many as are meant. */
+export const writeMeasured = (measured: Measured, file = MEASURED_FILE): void => {
+  const rounded = (_: string, value: unknown): unknown =>
+    typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(3)) : value;
+  writeFileSync(file, `${JSON.stringify(measured, rounded, 2)}\n`);
+};

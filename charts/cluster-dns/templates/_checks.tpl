@@ -12,8 +12,8 @@
 {{- if regexMatch `(^|/)(coredns/coredns|coredns|mirrored-coredns-coredns|hardened-coredns)$` $values.image.repository -}}
   {{- $faults = append $faults (printf "image.repository: %s is an image of CoreDNS; build that of cluster-dns (docker build .) and name it, or leave image.repository and image.tag out" $values.image.repository) -}}
 {{- end -}}
-{{- if and $values.adopt (ne .Release.Namespace "kube-system") -}}
-  {{- $faults = append $faults (printf "adopt: the DNS to be taken over is in kube-system, and this release is for the namespace %s: add --namespace kube-system" .Release.Namespace) -}}
+{{- if and $values.adopt (eq .Release.Namespace "default") -}}
+  {{- $faults = append $faults "adopt: this release is for the namespace default, and a cluster's DNS is in kube-system: add --namespace kube-system" -}}
 {{- end -}}
 {{- if and $values.adopt (not $values.isClusterService) -}}
   {{- $faults = append $faults "adopt: what is taken over is the cluster's DNS, so isClusterService can't be false" -}}
@@ -69,6 +69,9 @@ bind bufsize cache debug errors forward health hosts import kubernetes loadbalan
 {{/* What works, and is likely not what is wanted: a line each. */}}
 {{- define "cluster-dns.warnings" -}}
 {{- $warnings := list -}}
+{{- if and .Values.adopt (ne .Release.Namespace "kube-system") -}}
+  {{- $warnings = append $warnings (printf "adopt is set and the namespace is %s: kubeadm's DNS is in kube-system, and is not taken over from here." .Release.Namespace) -}}
+{{- end -}}
 {{- if .Values.deployment.enabled -}}
 {{- if lt (include "cluster-dns.graceSeconds" . | int) (include "cluster-dns.neededGraceSeconds" . | int) -}}
   {{- $warnings = append $warnings (printf "terminationGracePeriodSeconds is %s, and lameduck with the replies that are on their way may take %s: Pods may be killed before they have answered." (include "cluster-dns.graceSeconds" .) (include "cluster-dns.neededGraceSeconds" .)) -}}

@@ -35,7 +35,12 @@ export interface ToolUsage {
 
 const PLACE_FLAGS: readonly CommandFlag[] = [
   { name: 'manifests', type: 'texts', value: 'DIR', help: 'the cluster is this directory of YAML; repeatable' },
-  { name: 'kubeconfig', type: 'text', value: 'FILE', help: 'or the one of this kubeconfig: it is listed once' },
+  {
+    name: 'kubeconfig',
+    type: 'text',
+    value: 'FILE',
+    help: 'or the one of this kubeconfig: it is listed once; without both, that of the Pod',
+  },
 ];
 const TOOL_FLAGS: readonly CommandFlag[] = [
   { name: 'node', type: 'text', value: 'NAME', help: 'node whose rules they are; also --hostname-override' },

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeApiServer, NODES, refuse, SERVICE_CIDRS, SERVICES, SLICES } from '#test/fake-api-server.ts';
 import { until } from '#test/until.ts';
 import { readCluster } from './cluster.ts';
@@ -11,7 +11,10 @@ let directory: string;
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'cluster-dns-proxy-'));
 });
-afterEach(() => rmSync(directory, { recursive: true }));
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(directory, { recursive: true });
+});
 
 const faultsOf = (reading: Promise<unknown>): Promise<readonly string[]> =>
   reading.then(
@@ -115,6 +118,13 @@ describe('a cluster behind a kubeconfig', () => {
     );
     const faults = await faultsOf(readCluster({ kind: 'kubeconfig', file: kubeconfig(api.url) }, 300));
     expect(faults[0]).toContain('has not been listed in 0.3 s');
+  });
+
+  it('of the Pod can not be read outside of one', async () => {
+    vi.stubEnv('KUBERNETES_SERVICE_HOST', '');
+    expect(await faultsOf(readCluster({ kind: 'in-cluster' }))).toEqual([
+      expect.stringMatching(/^the cluster of this Pod: unable to load in-cluster configuration/),
+    ]);
   });
 
   it('can not be read without its file', async () => {

@@ -12,7 +12,9 @@ import { ProxyFault } from './fault.ts';
 /** Where a cluster is read from. */
 export type ClusterPlace =
   | { readonly kind: 'manifests'; readonly directories: readonly string[] }
-  | { readonly kind: 'kubeconfig'; readonly file: string };
+  | { readonly kind: 'kubeconfig'; readonly file: string }
+  /** The one that the Pod is in which this runs. */
+  | { readonly kind: 'in-cluster' };
 
 /** All that rules are made from, read once. */
 export interface ClusterReading {
@@ -37,7 +39,7 @@ const FILTER: SourceFilter = {
 
 /** Reads a cluster, and ends. Rejects with ProxyFault where it can't be read. */
 export const readCluster = (place: ClusterPlace, timeoutMs = 30_000): Promise<ClusterReading> =>
-  place.kind === 'manifests' ? readManifests(place.directories) : readApi(place.file, timeoutMs);
+  place.kind === 'manifests' ? readManifests(place.directories) : readApi(place, timeoutMs);
 
 /** A fault for each path that is no directory. */
 export const missingDirectories = (paths: readonly string[]): string[] =>
@@ -60,10 +62,14 @@ const readManifests = async (directories: readonly string[]): Promise<ClusterRea
   };
 };
 
-const readApi = async (file: string, timeoutMs: number): Promise<ClusterReading> => {
-  const connection = { kind: 'kubeconfig', file } as const;
+const readApi = async (
+  connection: Exclude<ClusterPlace, { kind: 'manifests' }>,
+  timeoutMs: number,
+): Promise<ClusterReading> => {
+  const title = connection.kind === 'kubeconfig' ? connection.file : 'the cluster of this Pod';
+  const named = connection.kind === 'kubeconfig' ? `--kubeconfig ${title}` : title;
   const fault = await connectionFault(connection);
-  if (fault !== null) throw new ProxyFault([`--kubeconfig ${file}: ${fault}`]);
+  if (fault !== null) throw new ProxyFault([`${named}: ${fault}`]);
   const { log, lines } = keptLog();
   const source = new ApiSource({
     connection,
@@ -84,10 +90,10 @@ const readApi = async (file: string, timeoutMs: number): Promise<ClusterReading>
   await source.stop();
   const isUsable = end === 'synced' || collected.hasNeeded();
   const reasons = lines.map((line) => line.replace(/; what is known is still served, trying again$/, ''));
-  if (isUsable) return { objects: collected.objects(), title: file, faults: [], notes: reasons };
+  if (isUsable) return { objects: collected.objects(), title, faults: [], notes: reasons };
   const waited =
     end === 'timeout' && reasons.length === 0 ? [`the API server has not been listed in ${timeoutMs / 1000} s`] : [];
-  throw new ProxyFault([...waited, ...reasons].map((text) => `--kubeconfig ${file}: ${text}`));
+  throw new ProxyFault([...waited, ...reasons].map((text) => `${named}: ${text}`));
 };
 
 interface Collected {

@@ -47,8 +47,12 @@ export const FAMILIES: readonly IpFamily[] = ['IPv4', 'IPv6'];
  * machine, where it is the node. Rejects with ProxyFault.
  */
 export const readScene = async ({ settings, place }: ProxyArguments, io: CliIo, seen?: SeenMachine): Promise<Scene> => {
-  if (place === null) throw new ProxyFault(['where is the cluster? Give --manifests DIR or --kubeconfig FILE']);
-  return readSceneOf(place, settings, io, seen);
+  return readSceneOf(place ?? clusterOfPod(), settings, io, seen);
+};
+
+const clusterOfPod = (): ClusterPlace => {
+  if (process.env.KUBERNETES_SERVICE_HOST) return { kind: 'in-cluster' };
+  throw new ProxyFault(['where is the cluster? Give --manifests DIR or --kubeconfig FILE']);
 };
 
 /** Likewise, of a place. */

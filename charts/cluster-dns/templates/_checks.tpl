@@ -91,6 +91,10 @@ bind bufsize cache debug errors forward health hosts import kubernetes loadbalan
 {{- if and (not .Values.deployment.skipConfig) (include "cluster-dns.facts" . | fromJson).state (not .Values.state.enabled) (not .Values.extraVolumeMounts) -}}
   {{- $warnings = append $warnings "the Corefile has state, and state.enabled is false: the root file system is read-only, so nothing is kept." -}}
 {{- end -}}
+{{- $capabilities := dig "capabilities" dict (.Values.securityContext | default dict) -}}
+{{- if and (has "ALL" ($capabilities.drop | default list)) (not (has "NET_BIND_SERVICE" ($capabilities.add | default list))) -}}
+  {{- $warnings = append $warnings "securityContext drops all capabilities and adds no NET_BIND_SERVICE: the image's program has it in its file, so that it can't even be started." -}}
+{{- end -}}
 {{- end -}}
 {{- range $warnings }}
 WARNING: {{ . }}

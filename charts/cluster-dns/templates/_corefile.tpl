@@ -36,6 +36,6 @@
 {{/* The files in /etc/coredns. */}}
 {{- define "cluster-dns.configData" -}}
 {{- $data := dict "Corefile" (include "cluster-dns.corefile" .) -}}
-{{- range .Values.zoneFiles }}{{ $_ := set $data .filename .contents }}{{ end -}}
+{{- range .Values.zoneFiles }}{{ $_ := set $data .filename (.contents | default "") }}{{ end -}}
 {{- toYaml $data -}}
 {{- end -}}

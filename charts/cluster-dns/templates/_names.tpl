@@ -34,9 +34,9 @@
 {{- default (ternary "coredns" (include "cluster-dns.fullname" .) (and .Values.adopt .Values.deployment.skipConfig)) .Values.deployment.configMapName -}}
 {{- end -}}
 
-{{/* A patch of a Deployment knows its containers by their names: another name would be a second container beside CoreDNS's. */}}
+{{/* A patch of a Deployment knows its containers by their names: under another one there would be a second container beside CoreDNS's. */}}
 {{- define "cluster-dns.containerName" -}}
-{{- ternary "coredns" "cluster-dns" .Values.adopt -}}
+{{- ternary "coredns" "cluster-dns" (eq (include "cluster-dns.deploymentName" .) "coredns") -}}
 {{- end -}}
 
 {{- define "cluster-dns.serviceAccountName" -}}

@@ -7,10 +7,21 @@ export interface ChartRow {
   readonly chart: string;
   /** The file's name without `.yaml`. */
   readonly name: string;
-  readonly title: string;
   readonly values: object;
   /** What the render refers to and does not bring: `# elsewhere: Secret name` in the file, and what the chart always takes for granted. */
   readonly elsewhere: readonly string[];
+  /** What the server has to answer: `# asks: NAME TYPE ANSWER`, and behind it `at ADDRESS`, `on PORT`. */
+  readonly asks: readonly Ask[];
+}
+
+export interface Ask {
+  readonly name: string;
+  readonly type: string;
+  /** The data of all records, in order, or the status where there is none. */
+  readonly expected: string;
+  /** '' is the Pod's address. */
+  readonly server: string;
+  readonly port: number;
 }
 
 const FOLDER = fileURLToPath(new URL('../charts/values', import.meta.url));
@@ -35,12 +46,20 @@ export const chartRows = (only?: string): readonly ChartRow[] =>
           return {
             chart,
             name,
-            title: `${chart} with ${name}`,
             values: (load(text) ?? {}) as object,
             elsewhere: [
               ...(ALWAYS_ELSEWHERE[chart] ?? []),
               ...[...text.matchAll(/^# elsewhere: (.*)$/gm)].map(([, what = '']) => what),
             ],
+            asks: [...text.matchAll(/^# asks: (\S+) (\S+) (.*?)(?: at (\S+))?(?: on (\d+))?$/gm)].map(
+              ([, question = '', type = '', expected = '', server = '', port = '53']) => ({
+                name: question,
+                type,
+                expected,
+                server,
+                port: Number(port),
+              }),
+            ),
           };
         }),
     );

@@ -1,3 +1,4 @@
+import { useBindCapability } from '#libc/bind-capability.ts';
 import type { Log, LogSink } from '#log/log.ts';
 import { declareAlways } from '#metrics/always.ts';
 import { Metrics } from '#metrics/metrics.ts';
@@ -84,7 +85,7 @@ export const openDnsProcess = (options: DnsProcessOptions): DnsProcess => {
       );
     });
     // A start that waits for a cluster may be ended, too.
-    const exitCode = (await Promise.race([start(), finished])) ?? (await finished);
+    const exitCode = (await Promise.race([bindable(log).then(start), finished])) ?? (await finished);
     await server.stop(false);
     await end?.();
     await sink.flush();
@@ -93,6 +94,15 @@ export const openDnsProcess = (options: DnsProcessOptions): DnsProcess => {
     return exitCode;
   };
   return { server, metrics, run };
+};
+
+/** Without the right to low ports the start goes on: it may need none, or not the right, and what can't be opened is named. */
+const bindable = async (log: Log): Promise<void> => {
+  try {
+    await useBindCapability();
+  } catch (error) {
+    log.warning(`CAP_NET_BIND_SERVICE is permitted and can't be taken into use: ${(error as Error).message}`);
+  }
 };
 
 const followLog = (metrics: Metrics, sink: LogSink): void => {

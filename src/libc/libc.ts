@@ -17,6 +17,8 @@ export interface Libc {
   close(fd: number): number;
   eventfd(initial: number, flags: number): number;
   pipe2(ends: Int32Array, flags: number): number;
+  /** Of the calling thread, as all that concerns capabilities. */
+  capset(header: Uint32Array, sets: Uint32Array): number;
   read(fd: number, into: Uint8Array, octets: number): number;
   write(fd: number, from: Uint8Array, octets: number): number;
   /** `write` in another thread, where the kernel may take its time over it; `errno()` tells nothing of it. */
@@ -66,6 +68,7 @@ const load = async (): Promise<Libc> => {
       close: call('int close(int)'),
       eventfd: call('int eventfd(unsigned int, int)'),
       pipe2: call('int pipe2(void*, int)'),
+      capset: call('int capset(void*, void*)'),
       read: call('intptr_t read(int, void*, size_t)'),
       write: call('intptr_t write(int, void*, size_t)'),
       writeAside: aside(library.func('intptr_t write(int, void*, size_t)')),

@@ -17,7 +17,9 @@ export const sbom = (copied, besides) => {
     version: 1,
     metadata: { component: { ...npmComponent({ name, version, license }), type: 'application' } },
     components: [
-      ...[...json('dist/third-party.json'), ...besides.map((folder) => json(`${folder}/package.json`))].map(npmComponent),
+      ...[...json('dist/third-party.json'), ...besides.map((folder) => json(`${folder}/package.json`))].map(
+        npmComponent,
+      ),
       nodejs(),
       ...debianPackages(copied).map(debianComponent),
     ],

@@ -1,0 +1,63 @@
+/** The alerts, each with series that make it fire and series that do not, as Prometheus's own tool evaluates them. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { dump } from 'js-yaml';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { outcome } from '#test/command.ts';
+import { missing, titled } from '../root/needs.ts';
+import { ALERT_CASES, type AlertCase, TARGET } from './monitoring/alert-cases.ts';
+import { MONITORED, type Monitored, type Rule, ruleGroupsOf, rulesFile } from './monitoring/files.ts';
+
+const TITLE = 'alerts by promtool';
+const reason = await missing(TITLE, ['promtool']);
+const LABELS = Object.entries(TARGET)
+  .map(([name, value]) => `${name}="${value}"`)
+  .join(', ');
+
+const rulesOf = (chart: Monitored): readonly Rule[] => ruleGroupsOf(chart).flatMap(({ rules }) => rules);
+
+/** A case as promtool reads it. */
+const unitTest = ({ alert, minutes, labels, says, ...inputs }: AlertCase, rule: Rule, isFiring: boolean): object => ({
+  interval: '1m',
+  input_series: Object.entries(isFiring ? inputs.fires : inputs.quiet).map(([series, values]) => ({
+    series: series.replace(/\bT\b/, LABELS),
+    values,
+  })),
+  alert_rule_test: [
+    {
+      eval_time: `${minutes}m`,
+      alertname: alert,
+      exp_alerts: isFiring
+        ? [{ exp_labels: { ...labels, ...rule.labels }, exp_annotations: { ...rule.annotations, description: says } }]
+        : [],
+    },
+  ],
+});
+
+describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
+  let directory = '';
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'alerts-'));
+  });
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+  it.each(MONITORED)('finds no fault in the rules of %s', async (chart) => {
+    const { code, stdout, stderr } = await outcome('promtool', ['check', 'rules', '--lint-fatal', rulesFile(chart)]);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toContain(`${rulesOf(chart).length} rules found`);
+  });
+
+  it.each(MONITORED)('has each alert of %s fire where it should, and be quiet where it should not', async (chart) => {
+    const rules = new Map(rulesOf(chart).map((rule) => [rule.alert, rule]));
+    const cases = ALERT_CASES[chart];
+    expect([...new Set(cases.map(({ alert }) => alert))].sort()).toEqual([...rules.keys()].sort());
+    const file = join(directory, `${chart}.yaml`);
+    const tests = cases.flatMap((one) =>
+      [true, false].map((isFiring) => unitTest(one, rules.get(one.alert) as Rule, isFiring)),
+    );
+    writeFileSync(file, dump({ rule_files: [rulesFile(chart)], evaluation_interval: '1m', tests }));
+    const { stdout, stderr } = await outcome('promtool', ['test', 'rules', file]);
+    expect(stdout + stderr).toContain('SUCCESS');
+  });
+});

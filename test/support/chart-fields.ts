@@ -10,6 +10,8 @@ export interface FieldRow {
   readonly it: string;
   readonly values: object;
   readonly release?: string;
+  /** More arguments of `helm template`. */
+  readonly args?: readonly string[];
   readonly fields?: readonly Field[];
   /** Objects that must not be there. */
   readonly without?: readonly string[];
@@ -18,9 +20,9 @@ export interface FieldRow {
 /** Renders a chart with the values of a row, and fails where a field is another. */
 export const expectFields = async (
   chart: string,
-  { values, release, fields = [], without = [] }: FieldRow,
+  { values, release, args = [], fields = [], without = [] }: FieldRow,
 ): Promise<void> => {
-  const manifests = await helmTemplate(chart, values, release === undefined ? {} : { release });
+  const manifests = await helmTemplate(chart, values, { args, ...(release === undefined ? {} : { release }) });
   for (const [object, path, expected] of fields)
     expect(at(findObject(manifests, object), path), `${object} ${path}`).toEqual(expected);
   const names = manifests.flatMap(({ kind, metadata }) => [kind, `${kind} ${metadata.name}`]);

@@ -50,7 +50,8 @@ const OPTIONS = {
 } as const;
 
 export const USAGE = `Usage: cluster-dns [flags]
-       cluster-dns check FILE               validate a Corefile and start nothing
+       cluster-dns check FILE               validate a Corefile, or those in a ConfigMap dump or rendered manifests (- is standard input)
+       cluster-dns check --compat FILE      say line by line what becomes of CoreDNS's Corefile here; -o json with either
        cluster-dns manifests DIR...         print the completed objects of manifest directories
        cluster-dns pod NAMESPACE/POD        print a pod's resolv.conf and Service variables
        cluster-dns node-cache [flags]       the node-local cache, in place of NodeLocal DNSCache: cluster-dns node-cache -help

@@ -61,7 +61,10 @@ const readTemplate = ({ corefile: { text }, path, pod }: Unit, isLenient: boolea
     corefile: run.corefile,
     faults: unfilled.length > 0 ? unfilled : faults,
     warnings: placed(run.faults.warnings).faults,
-    sources,
+    // Nobody has seen what was filled in.
+    sources: new Map(
+      [...sources].filter(([file]) => file === path || (file !== settings.corefile && run.sources.has(file))),
+    ),
     origin,
   };
 };

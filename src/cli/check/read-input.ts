@@ -33,7 +33,7 @@ const isManifest = (text: string): boolean => {
   const lines = text.replace(/^\ufeff/, '').split('\n');
   const first = lines.findIndex((line) => !/^\s*(#|$)/.test(line));
   const start = lines.slice(first, first + 2).join('\n');
-  return /^(---|%YAML|- |\{\{|\s*[{[]\s*["\]}]|["']?[A-Za-z][\w.-]*["']?:\s*($|\n|[^{\s]))/.test(start);
+  return /^(---|%YAML|- |\{\{|\s*[{[]\s*["\]}]|["']?[A-Za-z][\w.-]*["']?:(\s*$|\s*\n|[ \t]+[^{\s]))/.test(start);
 };
 
 const readManifests = (name: string, text: string): CheckInput => {

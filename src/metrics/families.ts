@@ -124,6 +124,7 @@ const compareLabels = (a: Record<string, string>, b: Record<string, string>): nu
 
 abstract class Family<Child> {
   readonly options: FamilyOptions;
+  /** @internal */
   readonly exposition: Metric;
   readonly #children = new Map<string, { readonly labels: Record<string, string>; readonly child: Child }>();
   /** Label names as they are exposed, sorted, each with its place in `labels`. */

@@ -20,6 +20,7 @@ type AnyFamily = CounterFamily | GaugeFamily | HistogramFamily | ObservedCounter
  * Asking twice for a name gives the same family, so counters outlive a configuration.
  */
 export class Metrics {
+  /** @internal It would bring prom-client's types to whoever writes a plugin. */
   readonly registry = new Registry();
   /** Where threads count. */
   readonly cells = new Cells();

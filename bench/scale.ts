@@ -1,10 +1,10 @@
 // What clusters of 100 to 15,000 nodes need: a model of measured constants, and the measuring of them.
 //
 //   node bench/run.mjs scale                         writes the tables of docs/scale.md again
-//   node bench/run.mjs scale print [--nodes 300 --podsPerNode 50 ...]   prints them for a cluster of one's own
+//   node bench/run.mjs scale print --nodes 300 --pods-per-node 50 --cluster-services 800 --lookups 2   prints them for a cluster of one's own
 //   node bench/run.mjs scale measure --testbed DIR   measures the constants: bench/scale/measured.json. Needs root, nft, unshare and the test bed, built
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,11 @@ import { parseArgs } from 'node:util';
 import { Cluster } from './load/cluster.ts';
 import { freePorts } from './load/ports.ts';
 import { measureAll } from './scale/measure.ts';
-import { MEASURED_FILE, writeMeasured } from './scale/measured.ts';
+import { MEASURED_FILE, readMeasured, writeMeasured } from './scale/measured.ts';
+import { PAGE_FILE, withTables } from './scale/page.ts';
+import { readQueryCosts } from './scale/query-costs.ts';
+import { clusterOf, SIZES } from './scale/sizes.ts';
+import { tablesOf } from './scale/tables.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -25,10 +29,17 @@ const { values, positionals } = parseArgs({
     replicas: { type: 'string', default: '20' },
     seconds: { type: 'string', default: '8' },
     out: { type: 'string', default: MEASURED_FILE },
+    nodes: { type: 'string', default: '300' },
+    'pods-per-node': { type: 'string', default: '30' },
+    'cluster-services': { type: 'string', default: '1000' },
+    lookups: { type: 'string', default: '0.5' },
     /** Of ours: already in the namespace. */
     inside: { type: 'boolean', default: false },
   },
 });
+
+// Each process that is measured ends with this one.
+process.setMaxListeners(0);
 
 const numbers = (text: string): readonly number[] => text.split(',').filter(Boolean).map(Number);
 
@@ -58,7 +69,6 @@ const measure = async (testbed: string): Promise<void> => {
       watchers: numbers(values.watchers),
       replicas,
       churnSeconds: Number(values.seconds),
-      hasProxy: true,
       say: (line) => console.log(line),
     });
     writeMeasured(measured, values.out);
@@ -68,9 +78,20 @@ const measure = async (testbed: string): Promise<void> => {
   }
 };
 
-if (positionals[0] === 'measure') {
+const [verb = 'tables'] = positionals;
+if (verb === 'measure') {
   if (values.testbed === undefined) throw new Error('needs --testbed DIR');
   if (process.getuid?.() !== 0) throw new Error('needs root');
   if (values.inside) await measure(resolve(values.testbed));
   else process.exitCode = goInside();
-}
+} else if (verb === 'print') {
+  const { nodes, 'pods-per-node': pods, 'cluster-services': services, lookups } = values;
+  const cluster = clusterOf(Number(nodes), Number(pods), Number(services), Number(lookups));
+  const tables = tablesOf([cluster], { measured: readMeasured(), queries: readQueryCosts() });
+  for (const name of ['clusters', 'settings', 'queries', 'watches', 'restart', 'memory', 'proxy'])
+    console.log(`${tables[name]}\n`);
+} else if (verb === 'tables') {
+  const tables = tablesOf(SIZES, { measured: readMeasured(), queries: readQueryCosts() });
+  writeFileSync(PAGE_FILE, withTables(readFileSync(PAGE_FILE, 'utf8'), tables));
+  console.log(`${PAGE_FILE} has the tables of ${MEASURED_FILE}`);
+} else throw new Error(`scale ${verb}: there are tables (the default), print and measure`);

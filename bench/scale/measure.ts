@@ -5,12 +5,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { SERVICES, SLICES } from '#test/fake-api-server.ts';
 import { RealObject } from '../churn/real-object.ts';
 import type { Cluster } from '../load/cluster.ts';
+import { toolCpuMs } from '../proxy/process-costs.ts';
 import { machine } from '../support/machine.ts';
 import { cpuSeconds, residentMiB } from '../support/process-accounting.ts';
+import { scrape, sumOf } from '../support/scrape.ts';
 import { leastSquares } from './least-squares.ts';
 import { LightWatchers } from './light-watchers.ts';
 import { body, type ListWay, listAll } from './listing.ts';
-import type { ListCosts, Measured, MemoryCosts, Trial } from './measured.ts';
+import type { ListCosts, Measured, MemoryCosts, ProxyChurn, StartCosts, Trial } from './measured.ts';
 import type { MeasuredProcess, RestingMemory } from './measured-process.ts';
 import { type Place, startDns, startNode, startProxy } from './programs.ts';
 import { REAL_OBJECTS } from './real-objects.ts';
@@ -27,7 +29,6 @@ export interface MeasureOptions {
   readonly watchers: readonly number[];
   readonly replicas: number;
   readonly churnSeconds: number;
-  readonly hasProxy: boolean;
   readonly say: (line: string) => void;
 }
 
@@ -58,13 +59,13 @@ export const measureAll = async (options: MeasureOptions): Promise<Measured> => 
     const octets = await objectOctets(cluster, options);
     const apiWatch = await watchCosts(cluster, options);
     const trial = await tryReplicas(cluster, options, small);
-    const { memory, listMicros } = await memoryCosts(cluster, options);
+    const { memory, start } = await memoryCosts(cluster, options);
     const many = options.services.at(-1) as number;
     const lists = { pages: await listCosts(cluster, 'pages'), cache: await listCosts(cluster, 'cache') };
     const watchList = await listCosts(cluster, 'watchList');
     const place = options.place(cluster);
     const requests = await requestsOf(place);
-    const eventMicros = await clientEventMicros(cluster, options);
+    const node = await nodeEventMicros(cluster, options);
     return {
       date: new Date().toISOString().slice(0, 10),
       machine: machine(),
@@ -73,9 +74,10 @@ export const measureAll = async (options: MeasureOptions): Promise<Measured> => 
       octets: { ...octets, eventOverhead: apiWatch.eventOverhead },
       lists: { ...lists, pagesOldEtcd: old.pages, watchList },
       apiEventMicros: apiWatch.eventMicros,
-      eventMicros: { ...eventMicros, dns: (trial.replicaCpu / trial.eventsPerSecond) * 1e6 },
-      listMicros,
+      eventMicros: { dns: (trial.replicaCpu / trial.eventsPerSecond) * 1e6, node },
+      start,
       requests: { services: many, watchList: requests, pages: old.requests },
+      proxyChurn: await proxyChurn(cluster, options),
       trial,
     };
   } finally {
@@ -208,6 +210,7 @@ const tryReplicas = async (cluster: Cluster, options: MeasureOptions, services: 
     for (let index = 0; index < replicas; index++) servers.push(await startDns(options.place(cluster), { index }));
     const apiStartCpuSeconds = cpuSeconds(api) - starting;
     const told = await watchCounters(cluster);
+    const idle = await idleCpu(servers);
     const own = servers.map((server) => server.cpuSeconds);
     const before = cpuSeconds(api);
     const began = performance.now();
@@ -229,7 +232,7 @@ const tryReplicas = async (cluster: Cluster, options: MeasureOptions, services: 
       watchOctetsPerSecond: (after.octets - told.octets) / took,
       apiCpu: (cpuSeconds(api) - before) / took,
       apiCpuAlone,
-      replicaCpu: busy / replicas / took,
+      replicaCpu: (busy / took - idle) / replicas,
       replicaMiB: memories.reduce((sum, { residentMiB: mib }) => sum + mib, 0) / replicas,
       apiStartCpuSeconds,
     };
@@ -264,13 +267,13 @@ const memoryCosts = async (
   options: MeasureOptions,
 ): Promise<{
   readonly memory: Omit<Measured['memory'], 'apiWatchKiB'>;
-  readonly listMicros: Measured['listMicros'];
+  readonly start: Measured['start'];
 }> => {
   const place = options.place(cluster);
   const programs = {
     dns: startDns,
     node: startNode,
-    ...(options.hasProxy && { proxy: startProxy }),
+    proxy: startProxy,
   };
   const rows: Record<string, MemoryRow[]> = {};
   const look = async (services: number, endpoints: number): Promise<void> => {
@@ -299,45 +302,71 @@ const memoryCosts = async (
     big = count;
     await look(most + count, 2 * most + count * BIG_ENDPOINTS);
   }
+  const relistRatio = await relist(cluster, place, options.say);
   await cluster.load(['-services', '0', '-pods', `${options.pods}`]);
   const verified = await startDns(place, { pods: 'verified' });
   const withPods = await verified.memory();
   await verified.stop();
-  const last = rows.dns?.at(-1)?.memory.residentMiB ?? 0;
-  const dns = costsOf(rows.dns ?? []);
-  options.say(`dns, ${options.pods} Pods verified: ${withPods.residentMiB.toFixed(1)} MiB`);
-  const nothing = { baseMiB: 0, serviceKiB: 0, endpointKiB: 0, peakRatio: 1 };
+  options.say(
+    `dns, ${options.pods} Pods verified: ${withPods.residentMiB.toFixed(1)} MiB, ${withPods.heapMiB.toFixed(1)} live`,
+  );
+  const dns = rows.dns as MemoryRow[];
+  const podMiB = (withPods.heapMiB - (dns.at(-1) as MemoryRow).memory.heapMiB) / options.pods;
+  const proxy = rows.proxy as MemoryRow[];
+  const node = rows.node as MemoryRow[];
   return {
     memory: {
-      dns: { ...dns, podKiB: ((withPods.residentMiB - last) / options.pods) * KIB },
-      node: costsOf(rows.node ?? []),
-      proxy: rows.proxy === undefined ? nothing : costsOf(rows.proxy),
+      dns: { ...costsOf(dns), podKiB: podMiB * KIB, relistRatio },
+      node: costsOf(node),
+      proxy: costsOf(proxy),
     },
-    listMicros: {
-      dns: startMicros(rows.dns ?? []),
-      node: startMicros(rows.node ?? []),
-      proxy: rows.proxy === undefined ? 0 : startMicros(rows.proxy),
-    },
+    start: { dns: startCostsOf(dns), node: startCostsOf(node), proxy: startCostsOf(proxy) },
   };
 };
 
-const costsOf = (rows: readonly MemoryRow[]): MemoryCosts => {
-  const [baseMiB = 0, service = 0, endpoint = 0] = leastSquares(
-    // A Service's own two endpoints are counted as endpoints.
-    rows.map(({ services, endpoints }) => [1, services, endpoints]),
-    rows.map(({ memory }) => memory.residentMiB),
-  );
-  const peakRatio = Math.max(...rows.map(({ memory }) => memory.peakMiB / memory.residentMiB));
-  return { baseMiB, serviceKiB: service * KIB, endpointKiB: endpoint * KIB, peakRatio };
+/** The most that is resident when everything is listed again, because the API server has forgotten what it has told. */
+const relist = async (cluster: Cluster, place: Place, say: (line: string) => void): Promise<number> => {
+  const server = await startDns(place);
+  const { residentMiB: before } = await server.memory();
+  // Gives false for lists that are watches; the memory is looked at either way.
+  await cluster.makeRelist(10_000);
+  await server.rest();
+  const { peakMiB, residentMiB: after } = await server.memory();
+  await server.stop();
+  say(`dns, a relist: ${before.toFixed(1)} MiB before, ${peakMiB.toFixed(1)} at most, ${after.toFixed(1)} after`);
+  return peakMiB / before;
 };
 
-/** CPU us of a start for an object, Services and EndpointSlices alike. */
-const startMicros = (rows: readonly MemoryRow[]): number => {
-  const [, micros = 0] = leastSquares(
-    rows.map(({ services }) => [1, 2 * services]),
+const costsOf = (rows: readonly MemoryRow[]): MemoryCosts => {
+  const live = rows.map(({ memory }) => memory.heapMiB);
+  const [liveBase = 0, service = 0, endpoint = 0] = leastSquares(
+    rows.map(({ services, endpoints }) => [1, services, endpoints]),
+    live,
+  );
+  const [around = 0, residentRatio = 0] = leastSquares(
+    live.map((mib) => [1, mib]),
+    rows.map(({ memory }) => memory.residentMiB),
+  );
+  return {
+    baseMiB: around + residentRatio * liveBase,
+    // What takes nothing comes out a little above or below that.
+    serviceKiB: Math.max(0, service) * KIB,
+    endpointKiB: Math.max(0, endpoint) * KIB,
+    residentRatio,
+    peakRatio: Math.max(...rows.map(({ memory }) => memory.peakMiB / memory.residentMiB)),
+  };
+};
+
+const startCostsOf = (rows: readonly MemoryRow[]): StartCosts => {
+  const [base = 0, service = 0, endpoint = 0] = leastSquares(
+    rows.map(({ services, endpoints }) => [1, services, endpoints]),
     rows.map(({ startCpuSeconds }) => startCpuSeconds * 1e6),
   );
-  return micros;
+  return {
+    serviceMicros: Math.max(0, service),
+    endpointMicros: Math.max(0, endpoint),
+    baseMillis: Math.max(0, base) / 1000,
+  };
 };
 
 /** Requests that a start makes. */
@@ -354,21 +383,59 @@ const requestsOf = async (place: Place): Promise<{ readonly dns: number; readonl
   return { dns: await count(() => startDns(place)), node: await count(() => startNode(place)) };
 };
 
-/** CPU time that an event takes of a client that has to look at it: a node hears of Services only, the proxy of both. */
-const clientEventMicros = async (
-  cluster: Cluster,
-  options: MeasureOptions,
-): Promise<{ readonly node: number; readonly proxy: number }> => {
-  const measure = async (server: MeasuredProcess, kind: 'slice' | 'service'): Promise<number> => {
-    const before = server.cpuSeconds;
-    const changes = await churn(cluster, CHURN_RATE, options.churnSeconds, kind);
-    await delay(1500);
-    const micros = ((server.cpuSeconds - before) / (kind === 'service' ? 2 * changes : changes)) * 1e6;
-    await server.stop();
-    return micros;
-  };
-  const place = options.place(cluster);
-  const node = await measure(await startNode(place), 'service');
-  const proxy = options.hasProxy ? await measure(await startProxy(place), 'slice') : 0;
-  return { node, proxy };
+/** CPU time that a Service's change takes of a node: two events, as the Service goes and comes. */
+const nodeEventMicros = async (cluster: Cluster, options: MeasureOptions): Promise<number> => {
+  const server = await startNode(options.place(cluster));
+  const idle = await idleCpu([server]);
+  const before = server.cpuSeconds;
+  const began = performance.now();
+  const changes = await churn(cluster, CHURN_RATE, options.churnSeconds, 'service');
+  await delay(500);
+  const busy = server.cpuSeconds - before - (idle * (performance.now() - began)) / 1000;
+  await server.stop();
+  return (busy / (2 * changes)) * 1e6;
 };
+
+/** CPU seconds a second that programs take while nothing happens, together. */
+const idleCpu = async (servers: readonly MeasuredProcess[]): Promise<number> => {
+  const sum = (): number => servers.reduce((all, server) => all + server.cpuSeconds, 0);
+  const before = sum();
+  await delay(IDLE_MS);
+  return ((sum() - before) * 1000) / IDLE_MS;
+};
+
+const IDLE_MS = 3000;
+
+/** What changes at some rates cost the proxy in nftables mode, its own and that of nft; it writes at most once in its `minSyncPeriod`. */
+const proxyChurn = async (cluster: Cluster, options: MeasureOptions): Promise<readonly ProxyChurn[]> => {
+  const place = options.place(cluster);
+  const proxy = await startProxy(place);
+  const rows: ProxyChurn[] = [];
+  try {
+    for (const rate of PROXY_RATES) {
+      const idle = await idleCpu([proxy]);
+      const [own, tools, syncs] = [proxy.cpuSeconds, toolCpuMs(proxy.pid), await syncsOf(place)];
+      const began = performance.now();
+      const events = await churn(cluster, rate, options.churnSeconds, 'slice');
+      await delay(1500);
+      const took = (performance.now() - began) / 1000;
+      const row = {
+        changesPerSecond: events / options.churnSeconds,
+        ownMillis: ((proxy.cpuSeconds - own - idle * took) * 1000) / events,
+        toolMillis: (toolCpuMs(proxy.pid) - tools) / events,
+        syncsPerSecond: ((await syncsOf(place)) - syncs) / options.churnSeconds,
+      };
+      options.say(`proxy ${JSON.stringify(row)}`);
+      rows.push(row);
+    }
+  } finally {
+    await proxy.stop();
+  }
+  return rows;
+};
+
+/** The second is what is used: the first has code being compiled in it. */
+const PROXY_RATES = [20, 50];
+
+const syncsOf = async ({ port }: Place): Promise<number> =>
+  sumOf(await scrape(port + 2), 'kubeproxy_sync_proxy_rules_duration_seconds_count');

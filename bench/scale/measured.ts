@@ -1,12 +1,25 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
-/** Resident memory as base + services x + endpoints x + pods x. A Service is counted with one EndpointSlice. */
+/**
+ * Resident memory is `baseMiB` + (Services x `serviceKiB` + endpoints x `endpointKiB`) x `residentRatio`. What objects take is taken from the live heap, which is
+ * the same in each run; how much more is resident depends on when garbage is collected.
+ */
 export interface MemoryCosts {
   readonly baseMiB: number;
+  /** With one EndpointSlice, without its endpoints. */
   readonly serviceKiB: number;
   readonly endpointKiB: number;
+  readonly residentRatio: number;
   /** The most that was resident since the start, as a multiple of what is at rest: the greatest seen. */
   readonly peakRatio: number;
+}
+
+/** CPU us of a first list. */
+export interface StartCosts {
+  readonly serviceMicros: number;
+  readonly endpointMicros: number;
+  /** CPU ms of the start itself. */
+  readonly baseMillis: number;
 }
 
 /** Whole lists by one way, CPU us an object. */
@@ -21,7 +34,11 @@ export interface Measured {
   readonly machine: string;
   readonly commit: string;
   readonly memory: {
-    readonly dns: MemoryCosts & { readonly podKiB: number };
+    readonly dns: MemoryCosts & {
+      readonly podKiB: number;
+      /** The most that is resident once everything was listed again, as a multiple of what was at rest before. */
+      readonly relistRatio: number;
+    };
     readonly node: MemoryCosts;
     readonly proxy: MemoryCosts;
     /** Of the API server, for each open watch. */
@@ -41,17 +58,26 @@ export interface Measured {
   readonly lists: Readonly<Record<'pages' | 'pagesOldEtcd' | 'cache' | 'watchList', ListCosts>>;
   /** CPU us. */
   readonly apiEventMicros: number;
-  /** CPU us of one client for a watch event, and for an object of its first list. */
-  readonly eventMicros: { readonly dns: number; readonly node: number; readonly proxy: number };
-  readonly listMicros: { readonly dns: number; readonly node: number; readonly proxy: number };
+  /** CPU us of one client for a watch event. */
+  readonly eventMicros: { readonly dns: number; readonly node: number };
+  readonly start: { readonly dns: StartCosts; readonly node: StartCosts; readonly proxy: StartCosts };
   /** Requests from the start until a client is in step, at an API server with and without WatchList, with `requestServices` Services. */
   readonly requests: {
     readonly services: number;
     readonly watchList: { readonly dns: number; readonly node: number };
     readonly pages: { readonly dns: number; readonly node: number };
   };
+  readonly proxyChurn: readonly ProxyChurn[];
   /** A cluster that the model was not made from, beside which it is judged. */
   readonly trial: Trial;
+}
+
+/** CPU ms a change of an EndpointSlice, at a rate. */
+export interface ProxyChurn {
+  readonly changesPerSecond: number;
+  readonly ownMillis: number;
+  readonly toolMillis: number;
+  readonly syncsPerSecond: number;
 }
 
 export interface Trial {

@@ -19,7 +19,7 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
   let scene: MonitoredScene;
 
   beforeAll(async () => {
-    scene = await MonitoredScene.start(MONITORED.map(rulesFile));
+    scene = await MonitoredScene.start({ ruleFiles: MONITORED.map(rulesFile) });
     // Rates need two scrapes of the changed and the unchanged alike.
     for (let round = 0; round < 8; round++) {
       await scene.load(round);

@@ -13,14 +13,23 @@ import { until } from '#test/until.ts';
 import { askMany } from '../../server/ask-many.ts';
 
 const NODE = 'node-1';
-const LOCAL_DNS = '169.254.20.10';
-const SERVICE_COUNT = 20;
+export const LOCAL_DNS = '169.254.20.10';
+export const SERVICE_COUNT = 20;
+const LIMITS = '    source_limit 1000 {\n        burst 200\n    }\n';
 
 /** A name space, and the addresses of its way to this one. */
 interface Ends {
   readonly namespace: string;
   readonly here: string;
   readonly there: string;
+}
+
+export interface SceneOptions {
+  readonly ruleFiles: readonly string[];
+  /** Between scrapes; 1 by default. */
+  readonly intervalSeconds?: number;
+  /** Without the limits and the second DNS server that are there to make every metric appear. */
+  readonly isPlain?: boolean;
 }
 
 /** What a name of the upstream makes it do. */
@@ -63,18 +72,27 @@ export class MonitoredScene {
   /** HOST:PORT of each thing that is scraped, by its job. */
   readonly targets = new Map<string, string>();
   readonly #directory = mkdtempSync(join(tmpdir(), 'monitored-'));
-  readonly #api = new FakeApiServer();
+  readonly api = new FakeApiServer();
   readonly #servers: ServerProcess[] = [];
   readonly #relays: Server[] = [];
-  readonly #namespaces: string[] = [];
+  readonly namespaces: string[] = [];
+  readonly #options: SceneOptions;
   #upstream!: FakeUpstream;
   #withoutTcp!: FakeUpstream;
-  #dnsPort = 0;
+  dnsPort = 0;
+  /** The Corefile of the DNS server that is asked. */
+  corefile = '';
+  /** That server. */
+  server!: ServerProcess;
 
-  static async start(ruleFiles: readonly string[]): Promise<MonitoredScene> {
-    const scene = new MonitoredScene();
+  private constructor(options: SceneOptions) {
+    this.#options = options;
+  }
+
+  static async start(options: SceneOptions): Promise<MonitoredScene> {
+    const scene = new MonitoredScene(options);
     try {
-      await scene.#start(ruleFiles);
+      await scene.#start();
     } catch (error) {
       await scene.stop();
       throw error;
@@ -88,14 +106,14 @@ export class MonitoredScene {
     for (const relay of this.#relays) relay.close();
     await this.#upstream?.close();
     await this.#withoutTcp?.close();
-    await this.#api.stop();
-    for (const name of this.#namespaces) await outcome('ip', ['netns', 'del', name]);
+    await this.api.stop();
+    for (const name of this.namespaces) await outcome('ip', ['netns', 'del', name]);
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
   /** A round of everything that clients and the cluster do. */
   async load(round: number): Promise<void> {
-    const at = { address: '127.0.0.1', port: this.#dnsPort };
+    const at = { address: '127.0.0.1', port: this.dnsPort };
     const names = Array.from({ length: SERVICE_COUNT }, (_, i) => `web-${i}.shop.svc.cluster.local.`);
     const outside = ['a', 'nx', 'fail', 'short', 'forged'].map((word) => `${word}.example.org.`);
     const all = [...names, ...outside, `new-${round}.example.org.`, 'x.dead.test.', `y-${round}.tcp.test.`];
@@ -112,23 +130,42 @@ export class MonitoredScene {
     }
     // Many at once from one client: those above its limit get nothing.
     for (let i = 0; i < 300; i++) void exchangeUdp(at, encodeQuery('burst.example.org.', 'A'), 100);
-    for (let i = 0; i < SERVICE_COUNT; i++) this.#api.put(SLICES, slice(i, `10.244.${round % 200}.${i + 1}`));
-    const [node = ''] = this.#namespaces;
+    this.changeEndpoints(round);
+    const [node = ''] = this.namespaces;
     const asked = [...names, ...outside, 'x.dead.test.'].flatMap((name) => [name, 'A']);
     // One of them gets no answer in this time.
     await outcome('ip', ['netns', 'exec', node, 'dig', `@${LOCAL_DNS}`, '+tries=1', '+time=1', ...asked]);
   }
 
-  async #start(ruleFiles: readonly string[]): Promise<void> {
-    await this.#api.start();
-    this.#api.put(NAMESPACES, { metadata: { name: 'shop' } });
-    this.#api.put(NODES, {
+  /** Each Service gets another endpoint. */
+  changeEndpoints(round: number): void {
+    for (let i = 0; i < SERVICE_COUNT; i++) this.api.put(SLICES, slice(i, `10.244.${round % 200}.${i + 1}`));
+  }
+
+  async stopUpstream(): Promise<void> {
+    await this.#upstream.close();
+  }
+
+  async startUpstream(): Promise<void> {
+    this.#upstream = await FakeUpstream.open(upstreamScript, 'plain', this.#upstream.port);
+  }
+
+  /** Starts the DNS server again after it was ended. */
+  async startServer(): Promise<void> {
+    this.server = await startProcess(['-conf', this.corefile]);
+    this.#servers.push(this.server);
+  }
+
+  async #start(): Promise<void> {
+    await this.api.start();
+    this.api.put(NAMESPACES, { metadata: { name: 'shop' } });
+    this.api.put(NODES, {
       metadata: { name: NODE },
       status: { addresses: [{ type: 'InternalIP', address: '10.0.0.1' }] },
     });
     for (let i = 0; i < SERVICE_COUNT; i++) {
-      this.#api.put(SERVICES, service(i));
-      this.#api.put(SLICES, slice(i, `10.244.0.${i + 1}`));
+      this.api.put(SERVICES, service(i));
+      this.api.put(SLICES, slice(i, `10.244.0.${i + 1}`));
     }
     this.#upstream = await FakeUpstream.open(upstreamScript);
     this.#withoutTcp = await FakeUpstream.open();
@@ -141,20 +178,21 @@ export class MonitoredScene {
       [...this.targets].filter(([key]) => key.split(' ')[0] === name).map(([, target]) => target);
     this.prometheus = await Prometheus.start({
       directory: join(this.#directory, 'prometheus'),
-      ruleFiles,
+      ...this.#options,
       jobs: ['cluster-dns', 'node-local-dns', 'service-proxy'].map((name) => ({ job: name, targets: job(name) })),
     });
   }
 
   async #startDns(): Promise<void> {
     const state = join(this.#directory, 'state');
-    this.#dnsPort = await freePort();
-    await this.#startServer('cluster-dns first', this.#dnsPort, state);
+    this.dnsPort = await freePort();
+    await this.#startServer('cluster-dns first', this.dnsPort, state);
+    if (this.#options.isPlain) return;
     await until(async () => (await outcome('test', ['-s', state])).code === 0, 'a state file', 20_000);
     // Finds no API server, and so starts from the file.
-    await this.#api.stop();
+    await this.api.stop();
     await this.#startServer('cluster-dns restored', await freePort(), state);
-    await this.#api.start();
+    await this.api.start();
   }
 
   async #startServer(title: string, port: number, state: string): Promise<void> {
@@ -168,12 +206,9 @@ export class MonitoredScene {
     }
     health 127.0.0.1:${health}
     prometheus 127.0.0.1:${metrics}
-    source_limit 1000 {
-        burst 200
-    }
-    reload 2s 1s
+${this.#options.isPlain ? '' : LIMITS}    reload 2s 1s
     cache {
-        success 1024 30 1
+        success ${this.#options.isPlain ? 9984 : 1024} 30 1
         denial 1024 5
         servfail 1s
         prefetch 1 1m 90%
@@ -181,7 +216,7 @@ export class MonitoredScene {
     }
     loadbalance
     kubernetes cluster.local {
-        endpoint ${this.#api.url}
+        endpoint ${this.api.url}
         startup_timeout 1s
         state ${state}
     }
@@ -196,13 +231,16 @@ in-addr.arpa:${port} {
     prometheus 127.0.0.1:${metrics}
     cache
     service_watch {
-        endpoint ${this.#api.url}
+        endpoint ${this.api.url}
     }
     forward . ${this.#upstream.address}
 }
 `,
     );
-    this.#servers.push(await startProcess(['-conf', file]));
+    const server = await startProcess(['-conf', file]);
+    this.#servers.push(server);
+    // The first is the one that is asked.
+    if (this.corefile === '') [this.corefile, this.server] = [file, server];
     this.targets.set(title, `127.0.0.1:${metrics}`);
   }
 
@@ -212,7 +250,7 @@ in-addr.arpa:${port} {
     const [here, there] = [`cdm${number}h${process.pid % 100_000}`, `cdm${number}n${process.pid % 100_000}`];
     const prefix = `10.${200 + (process.pid % 50)}.${number}`;
     await run('ip', ['netns', 'add', namespace]);
-    this.#namespaces.push(namespace);
+    this.namespaces.push(namespace);
     const commands = [
       `ip link add ${here} type veth peer name ${there} netns ${namespace}`,
       `ip addr add ${prefix}.1/30 dev ${here}`,
@@ -244,7 +282,7 @@ in-addr.arpa:${port} {
         force_tcp
         udp_fallback
     }
-    forward . ${here}:${this.#dnsPort} {
+    forward . ${here}:${this.dnsPort} {
         force_tcp
     }
     prometheus ${there}:9253
@@ -279,7 +317,7 @@ in-addr.arpa:${port} {
   }
 
   async #startProxy({ namespace, here, there }: Ends, mode: 'nftables' | 'iptables'): Promise<void> {
-    const { port } = new URL(this.#api.url);
+    const { port } = new URL(this.api.url);
     await this.#relay(here, Number(port));
     this.#servers.push(
       new ServerProcess(

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { run } from '#test/command.ts';
 import { Container, type ContainerOptions } from '#test/container.ts';
 import { at, helmTemplate, type Manifest, theOne } from '#test/helm.ts';
+import { ServerProcess } from '#test/process.ts';
 import { missing, titled } from '../root/needs.ts';
 
 const NEEDS = ['root', 'helm', 'ip', 'nft', 'iptables-legacy', 'unshare', 'setpriv', 'curl', 'conntrack'];
@@ -68,6 +69,24 @@ describe.skipIf(reason !== '')(titled('the containers of service-proxy', reason)
     const { process: cleanup } = start(await render({}, { mode: 'cleanup' }), 'cleanup');
     expect(await cleanup.exited).toBe(0);
     expect(cleanup.stdout).toContain('removed table ip kube-proxy (nft)');
+  });
+
+  it('touch no rule while another proxy has its port', async () => {
+    const manifests = await render();
+    const other = new ServerProcess([], {
+      netns: NS,
+      command: [
+        process.execPath,
+        '-e',
+        "require('node:net').createServer().listen(10256, () => console.log('listening'))",
+      ],
+    });
+    await other.saw('listening');
+    expect(await ended(start(manifests, 'service-proxy', { args: withManifests(manifests) }))).toContain(
+      "healthz: :10256 can't be listened on",
+    );
+    expect(await inside('nft', 'list', 'tables')).not.toContain('kube-proxy');
+    await other.stop();
   });
 
   it('set sysctls in the privileged init container, which the proxy could not', async () => {

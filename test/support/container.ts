@@ -64,7 +64,7 @@ export class Container {
     const root = join(this.#directory, 'root');
     mkdirSync(root);
     const given = options.args ?? container.args ?? [];
-    const env = {
+    const env: Record<string, string> = {
       PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
       ...envOf(container, options.env),
     };

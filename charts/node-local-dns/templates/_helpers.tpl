@@ -12,21 +12,21 @@
 {{- end -}}
 
 {{- define "node-local-dns.selectorLabels" -}}
-k8s-app: {{ include "node-local-dns.fullname" . }}
+k8s-app: {{ include "node-local-dns.fullname" . | quote }}
 {{- end -}}
 
 {{/* Without versions, so that Pods are only replaced where something of them changes. */}}
 {{- define "node-local-dns.podLabels" -}}
 {{ include "node-local-dns.selectorLabels" . }}
-app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ .Chart.Name | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "node-local-dns.labels" -}}
 {{ include "node-local-dns.podLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
 {{- with .Values.customLabels }}
 {{ toYaml . }}
 {{- end }}
@@ -64,6 +64,25 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if $service -}}
 {{- join "," ($service.spec.clusterIPs | default (list $service.spec.clusterIP)) -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+Where queries to the cache's own addresses go without it, where the program can't know: the cluster IP that is not among its addresses, beside IPVS, and
+the one of IPv6, as the environment tells that of one family and looks alone do not tell it from the cache's own.
+*/}}
+{{- define "node-local-dns.fallback" -}}
+{{- $given := include "node-local-dns.addresses" .Values.config.fallback -}}
+{{- if $given -}}
+{{- $given -}}
+{{- else -}}
+{{- $found := list -}}
+{{- range $address := without (splitList "," (include "node-local-dns.dnsServer" .)) "" -}}
+{{- if or (eq $.Values.config.kubeProxyMode "ipvs") (contains ":" $address) -}}
+{{- $found = append $found $address -}}
+{{- end -}}
+{{- end -}}
+{{- join "," $found -}}
 {{- end -}}
 {{- end -}}
 

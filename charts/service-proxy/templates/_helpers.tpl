@@ -12,21 +12,21 @@
 {{- end -}}
 
 {{- define "service-proxy.selectorLabels" -}}
-k8s-app: {{ include "service-proxy.fullname" . }}
+k8s-app: {{ include "service-proxy.fullname" . | quote }}
 {{- end -}}
 
 {{/* Without versions, so that Pods are only replaced where something of them changes. */}}
 {{- define "service-proxy.podLabels" -}}
 {{ include "service-proxy.selectorLabels" . }}
-app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ .Chart.Name | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "service-proxy.labels" -}}
 {{ include "service-proxy.podLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
 {{- with .Values.customLabels }}
 {{ toYaml . }}
 {{- end }}

@@ -1,0 +1,21 @@
+// Writes package.json's version into the files that can't read it from there: `npm version` runs this before it commits.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+
+const edit = (file, replacements) => {
+  let text = readFileSync(file, 'utf8');
+  for (const [pattern, by] of replacements) {
+    if (!pattern.test(text)) throw new Error(`${file}: nothing is like ${pattern}`);
+    text = text.replace(pattern, by);
+  }
+  writeFileSync(file, text);
+};
+
+for (const chart of readdirSync('charts'))
+  edit(`charts/${chart}/Chart.yaml`, [
+    [/^version: .*$/m, `version: ${version}`],
+    [/^appVersion: .*$/m, `appVersion: "${version}"`],
+  ]);
+edit('Dockerfile', [[/^ARG VERSION=.*$/gm, `ARG VERSION=${version}`]]);
+edit('CHANGELOG.md', [[/^## Unreleased$/m, `## Unreleased\n\n## ${version}`]]);

@@ -99,8 +99,6 @@ export class Cache {
 
   #miss(query: Query, next: Next, key: string, meters: Meters): Reply | Promise<Reply> {
     meters.miss();
-    // The next one is a hit, and that differs: AA is set and the TTLs count down.
-    query.provenance.forbid();
     const from = query.provenance.slots.length;
     const { request } = query;
     const reply = next(request.isAuthenticData ? query : query.with({ request: authenticated(request) }));
@@ -111,10 +109,17 @@ export class Cache {
 
   /** `from`: how many dependencies the query had when it went on; what it gained since is what the reply stands on. */
   #keepMiss(query: Query, key: string, from: number, reply: Reply, meters: Meters): Reply {
+    const { provenance } = query;
     // A bare failure was written by nobody (CoreDNS: `plugin.ClientWrite`), so the cache does not see it.
-    if (reply.kind !== 'answer' || reply.isBare) return reply;
-    const { slots, seen } = query.provenance;
+    if (reply.kind !== 'answer' || reply.isBare) {
+      provenance.forbid();
+      return reply;
+    }
+    const { slots, seen } = provenance;
     const kept = this.#keeper.keep(query, key, reply, slots.slice(from), seen.slice(from), meters);
+    // The next one is a hit, and that differs: AA is set and the TTLs count down. With `disable` it is a miss like this one.
+    if (kept.isDisabled) provenance.tallies.push(meters.missTally);
+    else provenance.forbid();
     return forClient(kept.reply, query);
   }
 }

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { RCODE } from '#dns/registry/rcodes.ts';
 import { Additions } from '#metrics/cells.ts';
 import { countOn } from '#metrics/testing.ts';
-import type { Answer, Query } from '#plugin/index.ts';
+import { type Answer, failure, type Query } from '#plugin/index.ts';
 import { runs } from '#test/property-runs.ts';
 import { CacheBench, nxdomain, positive, textsOf, ttlOf } from './cache-bench.ts';
 
@@ -127,6 +128,27 @@ describe('the provenance', () => {
 
   it('of a miss forbids repeating', () => {
     expect(sent(new CacheBench()).provenance.isRepeatable).toBe(false);
+  });
+
+  it('of a reply that `disable` keeps out lets it be repeated, as it stands and as a miss', () => {
+    const { bench } = depending('cache {\n disable success\n}');
+    const { provenance } = sent(bench);
+    expect(provenance).toMatchObject({ isRepeatable: true, bornAtMs: -1, slots: [SLOT], seen: [0] });
+    const additions = new Additions();
+    for (const tally of provenance.tallies)
+      tally.note({ requestOctets: 40, isTcp: false, isIPv6: false, isDnssecOk: false }, additions);
+    countOn(bench.setup.services.metrics.cells, 1, additions);
+    expect([bench.count('requests_total'), bench.count('misses_total')]).toEqual([2, 2]);
+  });
+
+  it('of a reply that the other store could keep forbids repeating', () => {
+    expect(sent(new CacheBench('cache {\n disable denial\n}')).provenance.isRepeatable).toBe(false);
+  });
+
+  it('of a bare failure forbids repeating, whatever is disabled', () => {
+    const bench = new CacheBench('cache {\n disable success\n disable denial\n}');
+    bench.backend = () => failure(RCODE.SERVFAIL);
+    expect(sent(bench).provenance.isRepeatable).toBe(false);
   });
 
   it('of a hit says what it stands on, since when TTLs count and until when it holds', () => {

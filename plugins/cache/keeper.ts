@@ -21,6 +21,8 @@ export interface CacheSurroundings {
 export interface Kept {
   readonly reply: Answer;
   readonly item: Item | null;
+  /** Whether nothing like it is ever kept (`disable`): the next query for the name is a miss, too. */
+  readonly isDisabled: boolean;
 }
 
 /** The two stores: keeps replies by the rules and finds them again. */
@@ -113,10 +115,10 @@ export class Keeper {
       authority: withTtl(reply.authority, ttlSeconds),
       additional: withTtl(reply.additional, ttlSeconds),
     });
-    if (ttlMs <= 0 || !isStorable(reply, kind, query)) return { reply: leveled, item: null };
     const store = kind === 'positive' || kind === 'delegation' ? 'success' : 'denial';
-    if (longestMatch(query.name, this.#options[store].disabledZones) !== null) return { reply: leveled, item: null };
-    if (!isCurrent(this.#surroundings.generations, slots, seen)) return { reply: leveled, item: null };
+    const isDisabled = longestMatch(query.name, this.#options[store].disabledZones) !== null;
+    if (isDisabled || ttlMs <= 0 || !isStorable(reply, kind, query)) return { reply: leveled, item: null, isDisabled };
+    if (!isCurrent(this.#surroundings.generations, slots, seen)) return { reply: leveled, item: null, isDisabled };
     const isAnswering = store === 'success' && this.#options.stale.isPositivePreferred && answersQuestion(reply, query);
     const item = new Item({
       store,
@@ -130,7 +132,7 @@ export class Keeper {
       lastKnownGood: store === 'success' && !isAnswering ? this.#lastKnownGood(key) : null,
     });
     this.#put(item, meters);
-    return { reply: leveled, item };
+    return { reply: leveled, item, isDisabled };
   }
 
   #put(item: Item, meters: Meters): void {

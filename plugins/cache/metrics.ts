@@ -73,6 +73,8 @@ export class Meters {
   readonly requests: Counter;
   /** What a reply repeated from memory counts, for a hit in either store. */
   readonly tally: Readonly<Record<StoreName, RepeatedTally>>;
+  /** The same for a miss of what is never kept. */
+  readonly missTally: RepeatedTally;
   readonly #families: CacheMetrics;
   readonly #hits: Record<StoreName, Counter | null> = { success: null, denial: null };
   readonly #isFollowed: Record<StoreName, boolean> = { success: false, denial: false };
@@ -91,6 +93,12 @@ export class Meters {
       },
     });
     this.tally = { success: tallyOf('success'), denial: tallyOf('denial') };
+    this.missTally = {
+      note: (_query, into) => {
+        this.requests.note(into);
+        this.#missCounter().note(into);
+      },
+    };
   }
 
   hit(store: StoreName): void {
@@ -98,8 +106,7 @@ export class Meters {
   }
 
   miss(): void {
-    this.#misses ??= this.#families.misses.at(this.server, this.#families.zones, this.view);
-    this.#misses.value++;
+    this.#missCounter().value++;
   }
 
   prefetch(): void {
@@ -121,6 +128,11 @@ export class Meters {
     this.#isFollowed[name] = true;
     this.#families.entries.at(this.server, name, this.#families.zones, this.view).follow(() => store.size);
     this.#families.octets.at(this.server, name, this.#families.zones, this.view).follow(() => store.octets);
+  }
+
+  #missCounter(): Counter {
+    this.#misses ??= this.#families.misses.at(this.server, this.#families.zones, this.view);
+    return this.#misses;
   }
 
   #hitsIn(store: StoreName): Counter {

@@ -75,7 +75,7 @@ const USUAL_FLAGS = ['-localip', '169.254.20.10,10.96.0.10', '-upstreamsvc', 'ku
 
 /** Those of the container where they are given and can be used. */
 const nodeCacheSettings = (path: string, args: readonly string[]): NodeCacheSettings => {
-  const upstream = args[args.findIndex((arg) => /^--?upstreamsvc$/.test(arg)) + 1] ?? '';
+  const upstream = /(?:^|\n)--?upstreamsvc[=\n](\S+)/.exec(args.join('\n'))?.[1] ?? '';
   const names = ['kube-dns', 'kube-dns-upstream', upstream];
   const env = Object.fromEntries(
     names.map((name) => [`${name.toUpperCase().replaceAll('-', '_')}_SERVICE_HOST`, CLUSTER_DNS]),

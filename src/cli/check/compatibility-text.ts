@@ -6,7 +6,10 @@ const STATUS_WIDTH = 9;
 /** For a terminal: each line with its status and number, what is to be said of it below it, and a summary. */
 export const compatibilityText = (report: Compatibility): string => {
   const { name, texts, faults, isNodeCache } = report;
-  const parts = texts.map((text, index) => textReport(text, index === 0 ? headline(name, isNodeCache) : text.name));
+  const said = new Map<string, string>();
+  const parts = texts.map((text, index) =>
+    textReport(text, index === 0 ? headline(name, isNodeCache) : text.name, said),
+  );
   const rest = faults.flatMap((note) => noteLines(note, 0));
   return `${[...parts, ...rest, summary(report)].join('\n')}\n`;
 };
@@ -14,11 +17,22 @@ export const compatibilityText = (report: Compatibility): string => {
 const headline = (name: string, isNodeCache: boolean): string =>
   isNodeCache ? `${name} (template of node-cache, as it fills it in)` : name;
 
-const textReport = ({ lines }: TextReport, title: string): string => {
+/** `said`: the line where each note stands that was shown before. */
+const textReport = ({ lines, prefix }: TextReport, title: string, said: Map<string, string>): string => {
   const width = String(lines.at(-1)?.line ?? 0).length;
-  const rows = lines.flatMap((line) => lineRows(line, width));
+  const rows = lines.flatMap((line) => lineRows(sayOnce(line, `${prefix}${line.line}`, said), width));
   return `${title}\n\n${rows.join('\n')}\n`;
 };
+
+/** What was said of an earlier line is not said in full again. */
+const sayOnce = (line: LineReport, place: string, said: Map<string, string>): LineReport => ({
+  ...line,
+  notes: line.notes.map((note) => {
+    const before = said.get(note.text);
+    if (before === undefined) said.set(note.text, place);
+    return before === undefined ? note : { text: `as line ${before}` };
+  }),
+});
 
 const lineRows = ({ line, text, status, notes }: LineReport, width: number): string[] => {
   const row = `${status.padEnd(STATUS_WIDTH)}${String(line).padStart(width)}  ${text}`.trimEnd();

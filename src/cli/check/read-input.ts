@@ -54,6 +54,7 @@ const noCorefile = (name: string, { found, configMaps }: ClusterObjects): string
   if (found.length > MAX_SHOWN) shown.push(`${found.length - MAX_SHOWN} more`);
   const among = found.length === 0 ? 'no object of Kubernetes' : shown.join(', ');
   const dump = 'kubectl -n kube-system get configmap coredns coredns-custom --ignore-not-found -o yaml';
-  const hint = configMaps.length > 0 ? `\n  hint: a Corefile is read with the parts that it imports: ${dump}` : '';
+  const isPart = configMaps.some(({ data }) => [...data.keys()].some((key) => /\.(override|server)$/.test(key)));
+  const hint = isPart ? `\n  hint: a Corefile is read with the parts that it imports: ${dump}` : '';
   return `${name}: no ConfigMap with a key Corefile is in it, but ${among}${hint}`;
 };

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type ChartRow, chartRows } from '#test/chart-rows.ts';
 import { helmTemplate } from '#test/helm.ts';
 import { POD_IP, PodScene } from '#test/pod-box/pod-scene.ts';
-import { workloadsOf } from '#test/render-faults.ts';
+import { ownWorkload } from '#test/pod-box/rendered-pod.ts';
 import { until } from '#test/until.ts';
 import { readDig } from '../root/dig.ts';
 import { needTestbed, titled } from '../root/needs.ts';
@@ -37,11 +37,10 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
 
   const start = async ({ chart, values, asks }: ChartRow) => {
     const all = await helmTemplate(chart, values);
-    const [workload] = workloadsOf(all);
-    if (workload === undefined) throw new Error(`${chart} renders no workload`);
+    const workload = ownWorkload(all);
     const family =
       asks.some(({ server }) => server.includes(':')) && !asks.some(({ server }) => server.includes('.')) ? 6 : 4;
-    const box = await scene.run(all, workload.manifest, { family });
+    const box = await scene.run(all, workload, { family });
     await box.ready();
     return box;
   };
@@ -115,9 +114,8 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
   )('has the rules of Services on the node once the probes answer: $chart with values $name', async (row) => {
     const { values, chart } = row;
     const all = await helmTemplate(chart, values);
-    const [workload] = workloadsOf(all);
-    if (workload === undefined) throw new Error('no workload');
-    const box = await scene.run(all, workload.manifest);
+    const workload = ownWorkload(all);
+    const box = await scene.run(all, workload);
     await box.ready();
     await until(async () =>
       `${await scene.inside(['nft', 'list', 'ruleset'])}${await scene.inside(['iptables-save'])}`.includes(

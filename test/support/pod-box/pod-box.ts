@@ -144,7 +144,7 @@ const boxScript = (
     '  [ -L /$name ] && cp -a /$name . && continue',
     '  [ -d /$name ] && mkdir $name && mount --bind /$name $name',
     'done',
-    'mkdir -p app/dist etc dev proc sys run tmp var && ln -s /run var/run',
+    'mkdir -p app/dist etc dev proc sys run tmp var && ln -s ../run var/run',
     'for name in dev proc sys; do mount --rbind /$name $name; done',
     // Where the distribution keeps its links to alternatives (iptables is one), and names of users.
     'for name in alternatives ld.so.cache passwd group nsswitch.conf ssl; do [ -e /etc/$name ] && cp -a /etc/$name etc/; done',

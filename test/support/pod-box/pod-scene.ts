@@ -181,6 +181,10 @@ export class PodScene {
     await this.inside(['ip', 'link', 'delete', 'dns0']);
   }
 
+  get output(): string {
+    return this.#box?.output ?? '';
+  }
+
   get #pod(): string {
     return this.#namespaces.nameOf('pod');
   }

@@ -54,6 +54,16 @@ interface Volume {
   readonly hostPath?: { readonly path: string; readonly type?: string };
 }
 
+/** The one workload of a render that has this project's image; charts may bring helpers of others. */
+export const ownWorkload = (all: readonly Manifest[]): Manifest => {
+  const found = all.filter((one) =>
+    /cluster-dns(-node)?[:@]/.test(`${at(one, 'spec.template.spec.containers.0.image')}`),
+  );
+  const [workload] = found;
+  if (workload === undefined || found.length > 1) throw new Error(`${found.length} workloads have the image`);
+  return workload;
+};
+
 /** The first container of a workload, or an init container of this name, as the kubelet would start it. */
 export const renderedPod = (
   all: readonly Manifest[],

@@ -2,12 +2,17 @@
 // wrong. Writes the plots of docs/monitoring.md. Needs root, dnsperf, prometheus, nft and iptables.
 //
 //   node bench/run.mjs prometheus [--rate 3000] [--images docs/images] [--quick]
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { outcome } from '#test/command.ts';
+import { freePort } from '#test/process.ts';
 import type { Series } from '#test/prometheus.ts';
 import { MONITORED, rulesFile } from '../test/charts/monitoring/files.ts';
 import { LOCAL_DNS, MonitoredScene, SERVICE_COUNT } from '../test/charts/monitoring/scene.ts';
@@ -59,10 +64,20 @@ const list = (name: string, lines: readonly string[]): string => {
 const usualFile = list('usual', usual);
 const neverFile = list('never', never);
 
+const upstreamPort = await freePort();
+let upstream: ChildProcess;
+const startUpstream = async (): Promise<void> => {
+  const script = fileURLToPath(new URL('./upstream.mjs', import.meta.url));
+  upstream = spawn(process.execPath, [script, `${upstreamPort}`, '5'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(upstream.stdout as Readable, 'data');
+};
+await startUpstream();
+process.on('exit', () => upstream.kill('SIGKILL'));
+
 const scene = await MonitoredScene.start({
   ruleFiles: MONITORED.map((chart, i) => quickened(rulesFile(chart), i)),
   intervalSeconds: INTERVAL,
-  isPlain: true,
+  upstreamPort,
 });
 const started = Date.now() / 1000;
 const phases: Phase[] = [];
@@ -104,7 +119,7 @@ let round = 0;
 const churn = async (seconds: number): Promise<void> => {
   for (let i = 0; i < seconds; i++) {
     await delay(1000);
-    scene.changeEndpoints(++round);
+    scene.changeEndpoints(++round, 2);
   }
 };
 
@@ -122,7 +137,7 @@ let alertRows: readonly { readonly alert: string; readonly job: string; readonly
 try {
   await phase('start', 20, 300);
   await phase('usual load', 50, rate);
-  await phase('upstream away', 50, rate, { begin: () => scene.stopUpstream(), end: () => scene.startUpstream() });
+  await phase('upstream away', 50, rate, { begin: () => upstream.kill('SIGKILL'), end: startUpstream });
   await phase('usual load', 30, rate);
   await phase('API server away', 90, rate, { begin: () => scene.api.stop(), end: () => scene.api.start() });
   await phase('bad Corefile', 30, rate, {
@@ -235,6 +250,7 @@ try {
     rows: [...rows.values()].sort((a, b) => first(a.bars) - first(b.bars)),
   });
 } finally {
+  upstream.kill('SIGKILL');
   await scene.stop();
   rmSync(folder, { recursive: true, force: true });
 }

@@ -14,6 +14,7 @@ const PROGRAMS = {
   'forward-tcp': ['bench/asker/ask.ts'],
   scale: ['bench/scale/memory-probe.ts'],
   overload: ['bench/asker/ask.ts', 'bench/overload/upstream.ts'],
+  prometheus: ['bench/overload/upstream.ts'],
 };
 
 const [name = ''] = process.argv.slice(2);

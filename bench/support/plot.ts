@@ -72,7 +72,7 @@ const frame = (title: string, phases: readonly Phase[], left: number, height: nu
     const band = `<rect x="${at(from).toFixed(1)}" y="${TOP}" width="${(at(to) - at(from)).toFixed(1)}" height="${height}" class="${i % 2 === 0 ? 'band' : 'page'}"/>`;
     return band + text((at(from) + at(to)) / 2, TOP - 6 - (i % 2) * 12, name, 'dim small', 'middle');
   });
-  const minutes = Array.from({ length: Math.floor(end / 30) + 1 }, (_, i) => i * 30).map((seconds) =>
+  const minutes = Array.from({ length: Math.floor(end / 60) + 1 }, (_, i) => i * 60).map((seconds) =>
     text(
       at(seconds),
       TOP + height + 15,
@@ -108,7 +108,7 @@ export const linePlot = ({ title, phases, lines, format, powers }: LinePlot): st
     let d = '';
     let before = Number.NEGATIVE_INFINITY;
     for (const [seconds, value] of points) {
-      if (!Number.isFinite(value)) continue;
+      if (!Number.isFinite(value) || value < scale.least) continue;
       // Where nothing was scraped the line has a gap.
       d += `${seconds - before > 8 ? 'M' : 'L'}${x(seconds).toFixed(1)} ${y(value).toFixed(1)}`;
       before = seconds;
@@ -141,6 +141,8 @@ export const timelinePlot = ({ title, phases, rows }: TimelinePlot): string => {
 };
 
 interface Scale {
+  /** What is less has no place. */
+  readonly least: number;
   readonly ticks: readonly number[];
   /** 0 at the bottom, 1 at the top. */
   share(value: number): number;
@@ -155,12 +157,14 @@ const linear = (lines: readonly Line[]): Scale => {
   const step = [0.2, 0.25, 0.5, 1, 2, 2.5, 5].map((n) => n * power).find((n) => most / n <= 5) ?? power * 5;
   const top = Math.ceil(most / step) * step;
   return {
+    least: Number.NEGATIVE_INFINITY,
     ticks: Array.from({ length: Math.round(top / step) + 1 }, (_, i) => i * step),
     share: (value) => value / top,
   };
 };
 
 const logarithmic = ([least, greatest]: readonly [number, number]): Scale => ({
+  least: 10 ** least,
   ticks: Array.from({ length: greatest - least + 1 }, (_, i) => 10 ** (least + i)),
   share: (value) => Math.min(1, Math.max(0, (Math.log10(Math.max(value, 1e-12)) - least) / (greatest - least))),
 });

@@ -15,6 +15,15 @@ import { askMany } from '../../server/ask-many.ts';
 const NODE = 'node-1';
 export const LOCAL_DNS = '169.254.20.10';
 export const SERVICE_COUNT = 20;
+/** So small that replies have to go, and so eager that they are fetched again. */
+const SMALL_CACHE = `    cache {
+        success 1024 30 1
+        denial 1024 5
+        servfail 1s
+        prefetch 1 1m 90%
+        serve_stale 1h
+    }
+`;
 const LIMITS = '    source_limit 1000 {\n        burst 200\n    }\n';
 
 /** A name space, and the addresses of its way to this one. */
@@ -28,8 +37,8 @@ export interface SceneOptions {
   readonly ruleFiles: readonly string[];
   /** Between scrapes; 1 by default. */
   readonly intervalSeconds?: number;
-  /** Without the limits and the second DNS server that are there to make every metric appear. */
-  readonly isPlain?: boolean;
+  /** Port of an upstream to use, in place of the scene's own. Then there is nothing that is only there to make every metric appear. */
+  readonly upstreamPort?: number;
 }
 
 /** What a name of the upstream makes it do. */
@@ -137,17 +146,9 @@ export class MonitoredScene {
     await outcome('ip', ['netns', 'exec', node, 'dig', `@${LOCAL_DNS}`, '+tries=1', '+time=1', ...asked]);
   }
 
-  /** Each Service gets another endpoint. */
-  changeEndpoints(round: number): void {
-    for (let i = 0; i < SERVICE_COUNT; i++) this.api.put(SLICES, slice(i, `10.244.${round % 200}.${i + 1}`));
-  }
-
-  async stopUpstream(): Promise<void> {
-    await this.#upstream.close();
-  }
-
-  async startUpstream(): Promise<void> {
-    this.#upstream = await FakeUpstream.open(upstreamScript, 'plain', this.#upstream.port);
+  /** Each Service, or so many of them, gets another endpoint. */
+  changeEndpoints(round: number, count = SERVICE_COUNT): void {
+    for (let i = 0; i < count; i++) this.api.put(SLICES, slice(i, `10.244.${round % 200}.${i + 1}`));
   }
 
   /** Starts the DNS server again after it was ended. */
@@ -187,7 +188,7 @@ export class MonitoredScene {
     const state = join(this.#directory, 'state');
     this.dnsPort = await freePort();
     await this.#startServer('cluster-dns first', this.dnsPort, state);
-    if (this.#options.isPlain) return;
+    if (this.#options.upstreamPort !== undefined) return;
     await until(async () => (await outcome('test', ['-s', state])).code === 0, 'a state file', 20_000);
     // Finds no API server, and so starts from the file.
     await this.api.stop();
@@ -196,6 +197,8 @@ export class MonitoredScene {
   }
 
   async #startServer(title: string, port: number, state: string): Promise<void> {
+    const { upstreamPort } = this.#options;
+    const upstream = upstreamPort === undefined ? this.#upstream.address : `127.0.0.1:${upstreamPort}`;
     const [metrics, health, closed] = await Promise.all([freePort(), freePort(), freePort()]);
     const file = join(this.#directory, `Corefile-${port}`);
     writeFileSync(
@@ -206,15 +209,8 @@ export class MonitoredScene {
     }
     health 127.0.0.1:${health}
     prometheus 127.0.0.1:${metrics}
-${this.#options.isPlain ? '' : LIMITS}    reload 2s 1s
-    cache {
-        success ${this.#options.isPlain ? 9984 : 1024} 30 1
-        denial 1024 5
-        servfail 1s
-        prefetch 1 1m 90%
-        serve_stale 1h
-    }
-    loadbalance
+${upstreamPort === undefined ? LIMITS : ''}    reload 2s 1s
+${upstreamPort === undefined ? SMALL_CACHE : '    cache 30\n'}    loadbalance
     kubernetes cluster.local {
         endpoint ${this.api.url}
         startup_timeout 1s
@@ -225,7 +221,7 @@ ${this.#options.isPlain ? '' : LIMITS}    reload 2s 1s
         force_tcp
         udp_fallback
     }
-    forward . ${this.#upstream.address}
+    forward . ${upstream}
 }
 in-addr.arpa:${port} {
     prometheus 127.0.0.1:${metrics}
@@ -233,7 +229,7 @@ in-addr.arpa:${port} {
     service_watch {
         endpoint ${this.api.url}
     }
-    forward . ${this.#upstream.address}
+    forward . ${upstream}
 }
 `,
     );

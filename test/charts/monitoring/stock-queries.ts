@@ -77,7 +77,7 @@ const KUBERNETES_SYSTEM: readonly StockQuery[] = [
   },
 ];
 
-const RENAMED = 'CoreDNS has called it coredns_proxy_* since 1.10.1, and so does this';
+const RENAMED = 'CoreDNS has long called it coredns_proxy_*, and so does this';
 
 /** The dashboard and the alerts of povilasv/coredns-mixin, as of 2023; the thresholds are left out, so that an alert's expression gives data. */
 const COREDNS_MIXIN: readonly StockQuery[] = [

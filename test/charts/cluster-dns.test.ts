@@ -322,18 +322,17 @@ const ROWS: readonly FieldRow[] = [
     without: ['Deployment', 'Service', 'ConfigMap', 'ClusterRole', 'PodDisruptionBudget', 'ServiceAccount'],
   },
   {
-    it: 'asks the Service in its own test, with what the server itself may do',
+    it: 'asks the Service in its own test, by the variable that Pods get of it, without any right',
     values: { ...IP, adopt: true },
     fields: [
       [
         'Pod',
         'metadata.annotations',
-        {
-          'helm.sh/hook': 'test',
-          'helm.sh/hook-delete-policy': 'before-hook-creation,hook-succeeded',
-        },
+        { 'helm.sh/hook': 'test', 'helm.sh/hook-delete-policy': 'before-hook-creation,hook-succeeded' },
       ],
-      ['Pod', 'spec.containers.0.securityContext.capabilities.add', ['NET_BIND_SERVICE']],
+      ['Pod', 'spec.containers.0.securityContext.capabilities', { drop: ['ALL'] }],
+      ['Pod', 'spec.automountServiceAccountToken', false],
+      ['Pod', 'spec.containers.0.args.0', expect.stringContaining('process.env.KUBE_DNS_SERVICE_HOST')],
     ],
   },
 ];

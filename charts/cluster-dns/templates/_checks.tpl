@@ -80,7 +80,7 @@ bind bufsize cache debug errors forward health hosts import kubernetes loadbalan
 {{- $mebibytes := 0 -}}
 {{- if regexMatch `^\d+Mi$` $memory }}{{ $mebibytes = trimSuffix "Mi" $memory | int }}{{ end -}}
 {{- if and (gt $mebibytes 0) (lt $mebibytes 256) -}}
-  {{- $warnings = append $warnings (printf "resources.limits.memory is %s: an idle server takes 80 MiB and full caches up to 224; leave the limit out or set 512Mi." $memory) -}}
+  {{- $warnings = append $warnings (printf "resources.limits.memory is %s: an idle server takes 85 to 105 MiB, and with full caches more than twice that; leave the limit out, or set 512Mi." $memory) -}}
 {{- end -}}
 {{- with dig "limits" "cpu" "" (.Values.resources | default dict) | toString -}}
   {{- $warnings = append $warnings (printf "resources.limits.cpu is %s: a start takes a second of CPU or two, and at the limit every name is late. Leave it out." .) -}}
@@ -93,7 +93,11 @@ bind bufsize cache debug errors forward health hosts import kubernetes loadbalan
 {{- end -}}
 {{- $capabilities := dig "capabilities" dict (.Values.securityContext | default dict) -}}
 {{- if and (has "ALL" ($capabilities.drop | default list)) (not (has "NET_BIND_SERVICE" ($capabilities.add | default list))) -}}
-  {{- $warnings = append $warnings "securityContext drops all capabilities and adds no NET_BIND_SERVICE: the image's program has it in its file, so that it can't even be started." -}}
+  {{- $low := list -}}
+  {{- range include "cluster-dns.dnsPorts" . | fromJsonArray }}{{ if lt (int .port) 1024 }}{{ $low = append $low (int .port | toString) }}{{ end }}{{ end -}}
+  {{- with $low -}}
+    {{- $warnings = append $warnings (printf "securityContext adds no NET_BIND_SERVICE: port %s can't be opened, unless the nodes' runtime lets everybody." (join ", " .)) -}}
+  {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- range $warnings }}

@@ -15,10 +15,29 @@ describe('a list', () => {
       '1000',
       '2000',
     ]);
+    // The first asks for any version, which API servers have in memory; a token goes without one.
+    expect(scene.server.requestsOf(SERVICES, false).map(({ query }) => query.get('resourceVersion'))).toEqual([
+      '0',
+      null,
+      null,
+    ]);
     const [watch] = scene.server.requestsOf(SERVICES, true);
     expect(watch?.query.get('resourceVersion')).toBe(String(scene.server.resourceVersion));
     expect(watch?.query.get('allowWatchBookmarks')).toBe('true');
     expect(watch?.query.get('timeoutSeconds')).toBe('450');
+  });
+
+  it('is asked for as it is now, once a list is known that it must not be older than', async () => {
+    const test = await scene.startWatching();
+    scene.server.once(({ isWatch, path }) => isWatch && path === SERVICES, refuse(410, 'too old resource version'));
+    // The watch was in order.
+    test.clock.expire(5000, 5000);
+    scene.server.watchesOf(SERVICES)[0]?.response.end();
+    await until(() => scene.server.requestsOf(SERVICES, false).length === 2);
+    expect(scene.server.requestsOf(SERVICES, false).map(({ query }) => query.get('resourceVersion'))).toEqual([
+      '0',
+      null,
+    ]);
   });
 
   it('is whole only at its last page: not synced before', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ApiScene, isServiceList, service, serviceEvents } from '#test/api-scene.ts';
+import { ApiScene, isServiceList, isServiceWatch, service, serviceEvents } from '#test/api-scene.ts';
 import { refuse, SERVICES } from '#test/fake-api-server.ts';
 import type { SourceUnderTest } from '#test/source-under-test.ts';
 import { until } from '#test/until.ts';
@@ -48,6 +48,67 @@ describe('an outage', () => {
     const [first] = test.clock.sleeping;
     first?.fire();
     await until(() => scene.server.watches.size === 2);
+  });
+});
+
+describe('a server that is back after an outage', () => {
+  /** Away until each kind has failed six times; then back. */
+  const beAway = async (test: SourceUnderTest, meanwhile: () => void): Promise<void> => {
+    // Both watches have lasted long enough to be in order.
+    test.clock.expire(5000, 5000);
+    await scene.server.stop();
+    await until(() => test.clock.sleeping.size === 2);
+    // The first break is resumed at once, and not counted.
+    for (let i = 0; i < 6; i++) {
+      const before = test.clock.pauses.length;
+      test.clock.wake();
+      await until(() => test.clock.pauses.length >= before + 2 && test.clock.sleeping.size === 2);
+    }
+    meanwhile();
+    scene.server.requests.length = 0;
+    await scene.server.start();
+    test.clock.wake();
+    await until(() => scene.server.watches.size === 2);
+  };
+  const lists = (): (string | null)[] =>
+    scene.server.requestsOf(SERVICES, false).map(({ query }) => query.get('limit'));
+
+  it('is asked for what has changed, and lists nothing anew', async () => {
+    for (const name of ['a', 'b']) scene.server.put(SERVICES, service(name), true);
+    const test = await scene.startWatching();
+    test.events.length = 0;
+    await beAway(test, () => scene.server.put(SERVICES, service('c')));
+    await until(() => serviceEvents(test).length === 1);
+    expect(serviceEvents(test)).toEqual(['+ shop/c']);
+    // One object, to see how far the server is.
+    expect(lists()).toEqual(['1']);
+  });
+
+  it('lists anew where it has gone back in time', async () => {
+    for (const name of ['a', 'b']) scene.server.put(SERVICES, service(name), true);
+    const test = await scene.startWatching();
+    test.events.length = 0;
+    await beAway(test, () => {
+      scene.server.remove(SERVICES, 'shop', 'b', true);
+      scene.server.resourceVersion = 50;
+    });
+    await until(() => serviceEvents(test).length === 1);
+    expect(serviceEvents(test)).toEqual(['- shop/b']);
+    expect(lists()).toEqual(['1', '1000']);
+  });
+
+  it('lists anew where it has refused watches all the while', async () => {
+    const test = await scene.startWatching();
+    const stop = scene.server.always(isServiceWatch, refuse(500, 'no'));
+    test.clock.expire(5000, 5000);
+    scene.server.watchesOf(SERVICES)[0]?.response.end();
+    for (let i = 1; i <= 5; i++) {
+      await until(() => test.clock.pauses.length === i && test.clock.sleeping.size === 1);
+      if (i === 5) stop();
+      test.clock.wake();
+    }
+    await until(() => scene.server.watches.size === 2);
+    expect(lists()).toEqual(['1000', '1000']);
   });
 });
 

@@ -5,14 +5,14 @@ import type { ApiClient } from './client.ts';
 import type { Clock } from './clock.ts';
 import { KnownObjects, type Relist } from './known-objects.ts';
 import { KubeError, textOf } from './kube-error.ts';
-import { readList } from './list.ts';
+import { type ListForm, readList, readVersion } from './list.ts';
 import type { Resource } from './resource.ts';
 import type { KindStaleness } from './staleness.ts';
 import { TroubleLog } from './trouble-log.ts';
 import { type WatchEvent, type WatchStart, watchOnce } from './watch.ts';
 
-/** After so many failed watches in a row the resourceVersion is not trusted any more: etcd may have been restored. */
-const RELIST_AFTER_FAILURES = 5;
+/** After so many failed watches in a row the resourceVersion is not trusted any more: etcd may have been restored, or what comes next can't be read. */
+const DOUBT_AFTER_FAILURES = 5;
 /** A watch that has lasted this long, or given something, is in order. */
 const SETTLED_MS = 5000;
 /** A watch that was in order and breaks is resumed within this time. */
@@ -44,7 +44,10 @@ export interface ReflectorOptions<T extends Known = KubeObject> {
  *     list --ok--> watch --ended by the server--> watch
  *      ^  ^          |--any failure, then a pause--> watch
  *      |  `-- 410 ---|  (with a pause where the watch gave nothing since the list)
+ *      |  `----------'  five failures of a server that answers, or one that is back after an outage with an older resourceVersion
  *      `-- failure, then a pause
+ *
+ * After an outage thousands of nodes are back at once, so none of them lists anew without need.
  *
  * Where the server can do it (WatchList), list and watch are one request: a watch that begins with all objects.
  *
@@ -59,6 +62,10 @@ export class Reflector<T extends Known = KubeObject> {
   /** Where the next watch begins; null: a list is needed. */
   #resourceVersion: string | null = null;
   #hasSynced = false;
+  /** The server was away for long: what it has now may be older than what it had. */
+  #isVersionDoubtful = false;
+  /** Since a watch was in order the server has answered, and not as it should. */
+  #hasAnswered = false;
   /** Some watch since the last list was in order. */
   #isListProven = true;
   #listedAt = 0;
@@ -90,6 +97,7 @@ export class Reflector<T extends Known = KubeObject> {
     while (!signal.aborted) {
       this.#wasWatchOpen = false;
       try {
+        if (this.#isVersionDoubtful) await this.#checkVersion(signal);
         if (this.#resourceVersion !== null) await this.#watch({ after: this.#resourceVersion }, signal);
         else if (this.#isWatchListDue) await this.#watch('all-objects', signal);
         else await this.#list(signal);
@@ -111,11 +119,12 @@ export class Reflector<T extends Known = KubeObject> {
   async #list(signal: AbortSignal): Promise<void> {
     let resourceVersion: string;
     try {
-      resourceVersion = await this.#relist(signal, true);
+      // Nothing is known yet that could become older, but in a state file, and many may start at once.
+      resourceVersion = await this.#relist(signal, this.#hasSynced ? 'pages' : 'any');
     } catch (error) {
       if (!(error instanceof KubeError) || error.code !== 'KUBE_EXPIRED' || signal.aborted) throw error;
       // The continue token ran out between two pages: one whole list has none.
-      resourceVersion = await this.#relist(signal, false);
+      resourceVersion = await this.#relist(signal, 'whole');
     }
     this.#listed(resourceVersion);
     this.#synced();
@@ -124,6 +133,8 @@ export class Reflector<T extends Known = KubeObject> {
   #listed(resourceVersion: string): void {
     this.#isAbsent = false;
     this.#resourceVersion = resourceVersion;
+    this.#isVersionDoubtful = false;
+    this.#hasAnswered = false;
     this.#isListProven = false;
     this.#listedAt = this.#options.clock.now();
   }
@@ -134,16 +145,24 @@ export class Reflector<T extends Known = KubeObject> {
     this.#options.synced();
   }
 
-  async #relist(signal: AbortSignal, isPaged: boolean): Promise<string> {
+  async #relist(signal: AbortSignal, form: ListForm): Promise<string> {
     const { client, clock, resource } = this.#options;
     const relist = this.#known.relist();
     const take = (raw: unknown): void => {
       const object = resource.project(raw);
       if (object !== null) relist.set(object);
     };
-    const resourceVersion = await readList({ client, clock, resource, signal, take }, isPaged);
+    const resourceVersion = await readList({ client, clock, resource, signal, take }, form);
     await relist.finish();
     return resourceVersion;
+  }
+
+  /** Lets a list follow where the server has gone back in time: a watch from a version that is still to come would be told nothing until then. */
+  async #checkVersion(signal: AbortSignal): Promise<void> {
+    const { client, clock, resource } = this.#options;
+    const version = await readVersion({ client, clock, resource, signal });
+    this.#isVersionDoubtful = false;
+    if (this.#resourceVersion !== null && !isAtLeast(version, this.#resourceVersion)) this.#resourceVersion = null;
   }
 
   async #watch(start: WatchStart, signal: AbortSignal): Promise<void> {
@@ -196,6 +215,7 @@ export class Reflector<T extends Known = KubeObject> {
   #prove(): void {
     this.#isListProven = true;
     this.#isWatchProven = true;
+    this.#hasAnswered = false;
     this.#backoff.reset();
     this.#trouble.succeeded();
     this.#options.staleness.proven();
@@ -227,7 +247,11 @@ export class Reflector<T extends Known = KubeObject> {
     this.#trouble.failed(verb, textOf(error), isCommon);
     if (verb === 'list') this.#options.listFailed();
     const pauseMs = this.#backoff.next(retryAfterMs);
-    if (retryAfterMs === 0 && this.#backoff.failures % RELIST_AFTER_FAILURES === 0) this.#resourceVersion = null;
+    if (code !== 'KUBE_UNREACHABLE' || this.#wasWatchOpen) this.#hasAnswered = true;
+    if (retryAfterMs === 0 && this.#backoff.failures % DOUBT_AFTER_FAILURES === 0) {
+      if (this.#hasAnswered) this.#resourceVersion = null;
+      else this.#isVersionDoubtful = this.#resourceVersion !== null;
+    }
     // A watch that was accepted and failed says nothing against others, and they nothing for it.
     if (!this.#wasWatchOpen && isCommon && retryAfterMs === 0) return client.reachability.pause(pauseMs, signal);
     return clock.sleep(pauseMs, signal);
@@ -255,6 +279,12 @@ export class Reflector<T extends Known = KubeObject> {
     }
   }
 }
+
+/** Whether a resourceVersion is not before another one. They are numbers (Kubernetes 1.35 says so); of any other nobody knows. */
+const isAtLeast = (version: string, other: string): boolean =>
+  NUMBER.test(version) && NUMBER.test(other) && BigInt(version) >= BigInt(other);
+
+const NUMBER = /^\d+$/;
 
 /** Trouble with the server, the way to it, or our credentials: every kind has it, and it is over for all at once. */
 const isOfAllKinds = (error: unknown): boolean =>

@@ -61,6 +61,15 @@ describe.skipIf(reason !== '')(titled('the container of node-local-dns', reason)
     expect(await lab.run('nft', 'list', 'tables')).not.toContain('node-cache');
   });
 
+  it('that is killed leaves its clients to the DNS of the cluster', async () => {
+    const { process } = start(await render(), 'node-cache');
+    await process.saw('queries come here past conntrack (nftables)');
+    process.signal('SIGKILL');
+    await process.exited;
+    await lab.answered((outcome) => outcome === ANSWERED_BY.cluster, 'the cluster answers all clients', 10_000);
+    expect(await ended(start(await render({}, { mode: 'cleanup' }), 'cleanup'))).toContain('removed link');
+  });
+
   it('does so with rules of iptables', async () => {
     const { process } = start(await render({ rules: 'iptables' }), 'node-cache');
     await process.saw('queries come here past conntrack (iptables)');

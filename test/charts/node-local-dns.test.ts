@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readNodeCacheFlags } from '#node-cache/config/read-flags.ts';
 import type { NodeCacheSettings } from '#node-cache/settings.ts';
+import { unexplainedValues } from '#test/chart-readme.ts';
 import { at, CHARTS, helmTemplate, type Manifest, theOne } from '#test/helm.ts';
 import { missing, needTestbed, titled } from '../root/needs.ts';
 
@@ -119,7 +120,8 @@ describe.skipIf(reason !== '')(titled('the chart node-local-dns', reason), () =>
     });
   });
 
-  it('beside IPVS has queries fall back to dnsServer', async () => {
+  it('has queries fall back to dnsServer, which stays where the release goes', async () => {
+    expect(settingsOf(await render()).fallback[4]).toBe(DNS_SERVER);
     expect(settingsOf(await render({ kubeProxyMode: 'ipvs' })).fallback[4]).toBe(DNS_SERVER);
   });
 
@@ -175,6 +177,10 @@ describe.skipIf(reason !== '')(titled('the chart node-local-dns', reason), () =>
     expect(fault).toContain('--set config.dnsServer=');
     const elsewhere = helmTemplate('node-local-dns', { config: { dnsServer: DNS_SERVER } }, { namespace: 'default' });
     expect(await words(elsewhere)).toContain('Add --namespace kube-system');
+  });
+
+  it('explains each value in its README', async () => {
+    expect(await unexplainedValues('node-local-dns')).toEqual([]);
   });
 
   it.each([

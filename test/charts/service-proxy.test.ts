@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { load } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 import { FIELDS } from '#proxy/config/fields.ts';
 import { readConfiguration } from '#proxy/config/read-file.ts';
+import { unexplainedValues } from '#test/chart-readme.ts';
 import { at, CHARTS, helmTemplate, type Manifest, theOne } from '#test/helm.ts';
 import { missing, titled } from '../root/needs.ts';
 
@@ -9,6 +11,34 @@ const reason = await missing('the chart service-proxy', ['helm']);
 
 const CLUSTER_CIDR = '10.244.0.0/16';
 const API_SERVER = { host: '192.0.2.1' };
+
+/** Values as kubeadm leaves them open. */
+const KUBEADM = `
+apiVersion: kubeproxy.config.k8s.io/v1alpha1
+bindAddress: 0.0.0.0
+bindAddressHardFail: false
+clientConnection: {acceptContentTypes: "", burst: 0, contentType: "", qps: 0}
+clusterCIDR: ${CLUSTER_CIDR}
+configSyncPeriod: 0s
+conntrack: {maxPerCore: null, min: null, tcpBeLiberal: false, tcpCloseWaitTimeout: null, tcpEstablishedTimeout: null, udpStreamTimeout: 0s, udpTimeout: 0s}
+detectLocal: {bridgeInterface: "", interfaceNamePrefix: ""}
+detectLocalMode: ""
+enableProfiling: false
+healthzBindAddress: ""
+hostnameOverride: ""
+iptables: {localhostNodePorts: null, masqueradeAll: false, masqueradeBit: null, minSyncPeriod: 0s, syncPeriod: 0s}
+ipvs: {excludeCIDRs: null, minSyncPeriod: 0s, scheduler: "", strictARP: false, syncPeriod: 0s, tcpFinTimeout: 0s, tcpTimeout: 0s, udpTimeout: 0s}
+kind: KubeProxyConfiguration
+logging: {flushFrequency: 0, options: {json: {infoBufferSize: "0"}, text: {infoBufferSize: "0"}}, verbosity: 0}
+metricsBindAddress: ""
+mode: ""
+nftables: {masqueradeAll: false, masqueradeBit: null, minSyncPeriod: 0s, syncPeriod: 0s}
+nodePortAddresses: null
+oomScoreAdj: null
+portRange: ""
+showHiddenMetricsForVersion: ""
+winkernel: {enableDSR: false, forwardHealthCheckVip: false, networkName: "", rootHnsEndpointName: "", sourceVip: ""}
+`;
 
 const render = (config: object = {}, more: object = {}): Promise<readonly Manifest[]> =>
   helmTemplate('service-proxy', { apiServer: API_SERVER, config: { clusterCIDR: CLUSTER_CIDR, ...config }, ...more });
@@ -30,15 +60,14 @@ const configurationOf = (manifests: readonly Manifest[], container = 'containers
 };
 
 describe.skipIf(reason !== '')(titled('the chart service-proxy', reason), () => {
-  it('knows every field of a KubeProxyConfiguration but those of Windows and of the Pod', async () => {
+  it('knows every field of a KubeProxyConfiguration', async () => {
     const schema: unknown = JSON.parse(await readFile(`${CHARTS}/service-proxy/values.schema.json`, 'utf8'));
     const known = Object.entries(at(schema, 'properties.config.properties') as object).flatMap(([name, field]) =>
       Object.keys((at(field, 'properties') ?? { '': 0 }) as object).map((inner) =>
         inner === '' ? name : `${name}.${inner}`,
       ),
     );
-    const wanted = FIELDS.filter(({ refused, path }) => refused === undefined && path !== 'hostnameOverride');
-    expect(known.toSorted()).toEqual(wanted.map(({ path }) => path).toSorted());
+    expect(known.toSorted()).toEqual(['apiVersion', 'kind', ...FIELDS.map(({ path }) => path)].toSorted());
   });
 
   it('gives the fields to the program as they are', async () => {
@@ -60,6 +89,15 @@ describe.skipIf(reason !== '')(titled('the chart service-proxy', reason), () => 
       'ipvs.excludeCIDRs': ['192.0.2.0/24'],
       clusterCIDR: CLUSTER_CIDR,
     });
+  });
+
+  it('takes the file that kubeadm has written for kube-proxy', async () => {
+    const config = load(KUBEADM) as object;
+    const read = configurationOf(await render(config, { prometheus: { service: { enabled: true } } }));
+    expect(read).toMatchObject({ clusterCIDR: CLUSTER_CIDR, metricsBindAddress: '0.0.0.0:10249', oomScoreAdj: -997 });
+    expect(read.hostnameOverride).toBeUndefined();
+    const kubeconfig = { clientConnection: { kubeconfig: '/var/lib/kube-proxy/kubeconfig.conf' } };
+    expect(await words(render(kubeconfig))).toContain('is not in the Pod');
   });
 
   it('has the init container set what conntrack is asked for, and the proxy leave it', async () => {
@@ -108,7 +146,11 @@ describe.skipIf(reason !== '')(titled('the chart service-proxy', reason), () => 
     expect(env).toContainEqual({ name: 'KUBERNETES_SERVICE_HOST', value: 'fd00::1' });
     expect(env).toContainEqual({ name: 'KUBERNETES_SERVICE_PORT', value: '443' });
     const kubeconfig = { clientConnection: { kubeconfig: '/etc/kubernetes/kubeconfig' } };
-    const manifests = await helmTemplate('service-proxy', { config: { clusterCIDR: CLUSTER_CIDR, ...kubeconfig } });
+    const manifests = await helmTemplate('service-proxy', {
+      config: { clusterCIDR: CLUSTER_CIDR, ...kubeconfig },
+      extraVolumes: [{ name: 'kubeconfig', secret: { secretName: 'kubeconfig' } }],
+      extraVolumeMounts: [{ name: 'kubeconfig', mountPath: '/etc/kubernetes' }],
+    });
     expect(configurationOf(manifests)['clientConnection.kubeconfig']).toBe('/etc/kubernetes/kubeconfig');
     expect(JSON.stringify(pod(manifests, 'containers.0.env'))).not.toContain('KUBERNETES_SERVICE_HOST');
   });
@@ -163,6 +205,10 @@ describe.skipIf(reason !== '')(titled('the chart service-proxy', reason), () => 
     const range = await words(helmTemplate('service-proxy', { apiServer: API_SERVER }));
     expect(range).toContain("get configmap kube-proxy -o jsonpath='{.data.config\\.conf}' | grep clusterCIDR");
     await expect(render({ clusterCIDR: '', detectLocalMode: 'NodeCIDR' })).resolves.toBeDefined();
+  });
+
+  it('explains each value in its README', async () => {
+    expect(await unexplainedValues('service-proxy')).toEqual([]);
   });
 
   it.each([

@@ -68,22 +68,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end -}}
 
 {{/*
-Where queries to the cache's own addresses go without it, where the program can't know: the cluster IP that is not among its addresses, beside IPVS, and
-the one of IPv6, as the environment tells that of one family and looks alone do not tell it from the cache's own.
+Where queries to the cache's own addresses go without it: the cluster's DNS, which outlives this release, and not upstreamService, which ends with it.
 */}}
 {{- define "node-local-dns.fallback" -}}
-{{- $given := include "node-local-dns.addresses" .Values.config.fallback -}}
-{{- if $given -}}
-{{- $given -}}
-{{- else -}}
-{{- $found := list -}}
-{{- range $address := without (splitList "," (include "node-local-dns.dnsServer" .)) "" -}}
-{{- if or (eq $.Values.config.kubeProxyMode "ipvs") (contains ":" $address) -}}
-{{- $found = append $found $address -}}
-{{- end -}}
-{{- end -}}
-{{- join "," $found -}}
-{{- end -}}
+{{- include "node-local-dns.addresses" .Values.config.fallback | default (include "node-local-dns.dnsServer" .) -}}
 {{- end -}}
 
 {{/* Addresses that the cache answers on, its own first: `health` takes that one. */}}

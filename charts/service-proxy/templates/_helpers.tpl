@@ -54,6 +54,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- $config := deepCopy .Values.config -}}
 {{- $_ := set $config "apiVersion" "kubeproxy.config.k8s.io/v1alpha1" -}}
 {{- $_ := set $config "kind" "KubeProxyConfiguration" -}}
+{{- $_ := unset $config "hostnameOverride" -}}
+{{- if kindIs "invalid" $config.oomScoreAdj -}}
+{{- $_ := set $config "oomScoreAdj" -997 -}}
+{{- end -}}
 {{- if not $config.metricsBindAddress -}}
 {{- $_ := set $config "metricsBindAddress" (.Values.prometheus.service.enabled | ternary "0.0.0.0:10249" "127.0.0.1:10249") -}}
 {{- end -}}
@@ -79,6 +83,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- $kubeconfig := ($config.clientConnection | default dict).kubeconfig -}}
 {{- if and (eq .Values.mode "run") (not .Values.apiServer.host) (not $kubeconfig) -}}
 {{- fail "\n\napiServer.host is empty: the proxy has to reach the API server without Services, which only work once it has run. kube-proxy's kubeconfig has\nthe address (server: https://HOST:PORT):\n\n    kubectl -n kube-system get configmap kube-proxy -o jsonpath='{.data.kubeconfig\\.conf}' | grep server:\n    kubectl get endpointslices -n default -l kubernetes.io/service-name=kubernetes      # or the API servers themselves\n\nGive it: --set apiServer.host=HOST --set apiServer.port=PORT. It has to be in the API server's certificate, and reachable from every node.\n" -}}
+{{- end -}}
+{{- if and (eq .Values.mode "run") $kubeconfig (not .Values.extraVolumeMounts) -}}
+{{- fail (printf "\n\nconfig.clientConnection.kubeconfig is %s, which is not in the Pod: the proxy has a service account of its own. Leave it empty and give apiServer.host,\nor bring the file with extraVolumes and extraVolumeMounts.\n" $kubeconfig) -}}
 {{- end -}}
 {{- $detect := $config.detectLocalMode | default "ClusterCIDR" -}}
 {{- if and (eq .Values.mode "run") (eq $detect "ClusterCIDR") (not $config.clusterCIDR) -}}

@@ -70,7 +70,7 @@ export class Keeper {
   }
 
   async #keep(): Promise<void> {
-    const { bypass, metrics } = this.#parts;
+    const { addresses, bypass, metrics } = this.#parts;
     await this.#look();
     if (this.#isStopped) return;
     try {
@@ -78,6 +78,8 @@ export class Keeper {
       this.#tell();
     } catch (error) {
       metrics.error('iptables');
+      // The rules may hold for a moment yet.
+      for (const { address } of addresses) metrics.alive(address, false);
       this.#trouble.tell(
         `queries can't be brought to this cache: ${(error as Error).message}; trying again each second`,
       );

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Log } from '#log/log.ts';
 import { Metrics } from '#metrics/metrics.ts';
+import { until } from '#test/until.ts';
 import type { Link } from './link/link.ts';
 import { NodeCacheMetrics } from './metrics.ts';
 import { NodeCache } from './node-cache.ts';
@@ -25,6 +26,8 @@ const openServer = async (): Promise<number> => {
 interface Failing {
   readonly link?: Error;
   readonly rules?: Error;
+  /** Looked at each time that queries are to come to the cache. */
+  alive?: Error | undefined;
 }
 
 /** A node cache between a link and rules that only tell what is done with them. */
@@ -47,7 +50,7 @@ const scene = async (failing: Failing = {}, settings: Partial<NodeCacheSettings>
   };
   const bypass: Bypass = {
     setUp: () => step('rules', failing.rules),
-    keepAlive: (addresses) => step(`alive ${addresses.map(({ address }) => address).join(' ')}`),
+    keepAlive: (addresses) => step(`alive ${addresses.map(({ address }) => address).join(' ')}`, failing.alive),
     repair: async () => [],
     onChange: () => undefined,
     drain: () => step('drain'),
@@ -83,6 +86,20 @@ describe('a node cache', () => {
     expect(steps.slice(0, 3)).toEqual(['link', 'rules', 'serve']);
     expect(steps.slice(3)).toEqual(['alive 127.0.0.9']);
     expect(await metrics.render()).toContain('cluster_dns_nodecache_alive{address="127.0.0.9"} 1');
+    await node.stop();
+  });
+
+  it('tells that queries go past it while they can not be brought to it', async () => {
+    const failing: Failing = {};
+    const { node, metrics } = await scene(failing);
+    const tells = (value: 0 | 1): Promise<void> =>
+      until(async () => (await metrics.render()).includes(`cluster_dns_nodecache_alive{address="127.0.0.9"} ${value}`));
+    await node.start(async () => undefined);
+    await tells(1);
+    failing.alive = new Error('no');
+    await tells(0);
+    failing.alive = undefined;
+    await tells(1);
     await node.stop();
   });
 

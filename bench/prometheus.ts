@@ -7,7 +7,6 @@ import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -65,14 +64,15 @@ const usualFile = list('usual', usual);
 const neverFile = list('never', never);
 
 const upstreamPort = await freePort();
-let upstream: ChildProcess;
+const upstream: { process?: ChildProcess } = {};
 const startUpstream = async (): Promise<void> => {
   const script = fileURLToPath(new URL('./upstream.mjs', import.meta.url));
-  upstream = spawn(process.execPath, [script, `${upstreamPort}`, '5'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  await once(upstream.stdout as Readable, 'data');
+  const child = spawn(process.execPath, [script, `${upstreamPort}`, '5'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  upstream.process = child;
+  await once(child.stdout, 'data');
 };
 await startUpstream();
-process.on('exit', () => upstream.kill('SIGKILL'));
+process.on('exit', () => upstream.process?.kill('SIGKILL'));
 
 const scene = await MonitoredScene.start({
   ruleFiles: MONITORED.map((chart, i) => quickened(rulesFile(chart), i)),
@@ -137,7 +137,7 @@ let alertRows: readonly { readonly alert: string; readonly job: string; readonly
 try {
   await phase('start', 20, 300);
   await phase('usual load', 50, rate);
-  await phase('upstream away', 50, rate, { begin: () => upstream.kill('SIGKILL'), end: startUpstream });
+  await phase('upstream away', 50, rate, { begin: () => upstream.process?.kill('SIGKILL'), end: startUpstream });
   await phase('usual load', 30, rate);
   await phase('API server away', 90, rate, { begin: () => scene.api.stop(), end: () => scene.api.start() });
   await phase('bad Corefile', 30, rate, {
@@ -250,7 +250,7 @@ try {
     rows: [...rows.values()].sort((a, b) => first(a.bars) - first(b.bars)),
   });
 } finally {
-  upstream.kill('SIGKILL');
+  upstream.process?.kill('SIGKILL');
   await scene.stop();
   rmSync(folder, { recursive: true, force: true });
 }

@@ -36,10 +36,13 @@ export const listenError = (network: 'udp' | 'tcp', address: ListenAddress, erro
     EADDRNOTAVAIL: 'cannot assign requested address',
   };
   const prefix = network === 'udp' ? 'ListenPacket' : 'Listen';
+  const mend = code === 'EACCES' && address.port < 1024 ? LOW_PORT : '';
   return new Error(
-    `${prefix}: listen ${network} ${addressText(address)}: bind: ${words[code] ?? (error as Error).message}`,
-    {
-      cause: error,
-    },
+    `${prefix}: listen ${network} ${addressText(address)}: bind: ${words[code] ?? (error as Error).message}${mend}`,
+    { cause: error },
   );
 };
+
+/** What whoever starts the program by hand as a user, on port 53 unless told otherwise, needs to know. */
+const LOW_PORT =
+  ' (a port below 1024 needs root or the capability NET_BIND_SERVICE; -dns.port 1053 is for server blocks that name none)';

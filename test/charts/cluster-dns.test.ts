@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises';
+import { load } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 import { expectFields, type FieldRow, findObject } from '#test/chart-fields.ts';
-import { at, helmTemplate } from '#test/helm.ts';
+import { at, CHARTS, helmTemplate } from '#test/helm.ts';
 import { missing, titled } from '../root/needs.ts';
 
 const reason = await missing('the chart cluster-dns', ['helm']);
@@ -339,6 +341,18 @@ const ROWS: readonly FieldRow[] = [
 
 describe.skipIf(reason !== '')(titled('the chart cluster-dns', reason), () => {
   it.each(ROWS)('$it', (row) => expectFields('cluster-dns', row));
+
+  it('brings the alerts and the dashboard as they lie in its files', async () => {
+    const values = { ...IP, prometheus: { rules: { enabled: true } }, dashboard: { enabled: true } };
+    const manifests = await helmTemplate('cluster-dns', values);
+    const file = (name: string) => readFile(`${CHARTS}/cluster-dns/files/${name}`, 'utf8');
+    expect(at(findObject(manifests, 'PrometheusRule'), 'spec')).toEqual(load(await file('rules.yaml')));
+    const dashboard = findObject(manifests, 'ConfigMap cluster-dns-dashboard');
+    expect(dashboard.metadata.labels).toMatchObject({ grafana_dashboard: '1' });
+    expect(Object.values(dashboard.data as object).map((text) => JSON.parse(text))).toEqual([
+      JSON.parse(await file('dashboard.json')),
+    ]);
+  });
 
   it('replaces its Pods when the Corefile changes, and only then', async () => {
     const checksum = async (values: object) =>

@@ -3,6 +3,7 @@
 //   node image/assemble.mjs INTO [--tools]
 import { execFileSync } from 'node:child_process';
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   lstatSync,
@@ -93,18 +94,14 @@ const copyTree = (from, to) => {
   if (IS_LEFT_OUT.test(from)) return;
   mkdirSync(dirname(to), { recursive: true });
   copyFileSync(from, to);
+  // Whatever the umask of the checkout: it is read by another user than its owner.
+  chmodSync(to, 0o644);
 };
 
 const write = (path, text) => {
   mkdirSync(dirname(join(into, path)), { recursive: true });
   writeFileSync(join(into, path), text);
 };
-
-// Debian's /bin, /lib and so on lead into /usr, and the loader is asked for by such a path.
-mkdirSync(into, { recursive: true });
-for (const name of ['bin', 'sbin', 'lib', 'lib64'])
-  if (existsSync(`/${name}`) && lstatSync(`/${name}`).isSymbolicLink())
-    symlinkSync(readlinkSync(`/${name}`), join(into, name));
 
 for (const path of DNS) keep(path);
 if (tools) {
@@ -116,6 +113,13 @@ if (tools) {
 for (const path of PROGRAM) copyTree(path, join(into, 'app', path));
 for (const library of librariesOf(join(KOFFI_BINARY, `linux_${process.arch}/koffi.node`))) keep(library);
 copyTree('image/healthcheck.mjs', join(into, 'app/healthcheck.mjs'));
+
+// Debian's /bin, /lib and so on lead into /usr, and the loader is asked for by such a path.
+for (const name of ['bin', 'sbin', 'lib', 'lib64']) {
+  if (!lstatSync(`/${name}`, { throwIfNoEntry: false })?.isSymbolicLink()) continue;
+  const target = readlinkSync(`/${name}`);
+  if (existsSync(join(into, target))) symlinkSync(target, join(into, name));
+}
 
 write('etc/passwd', 'root:x:0:0:root:/:/nonexistent\nnonroot:x:65532:65532:nonroot:/:/nonexistent\n');
 write('etc/group', 'root:x:0:\nnonroot:x:65532:\n');

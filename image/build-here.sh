@@ -19,7 +19,7 @@ export STORAGE_DRIVER=${STORAGE_DRIVER:-overlay}
 store() { buildah --root "$storage/root" --runroot "$storage/run" "$@"; }
 store info >/dev/null 2>&1 || STORAGE_DRIVER=vfs
 
-# Debian, with the sources, mirror settings and proxies that this machine's apt has; the official image has the same packages.
+# Debian, with the sources, and proxies that this machine's apt has, and the libraries that Node.js needs.
 debian() { # tarball
   local source options=()
   for source in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list; do [ -s "$source" ] && break; done
@@ -27,7 +27,7 @@ debian() { # tarball
   while read -r line; do options+=("--aptopt=$line"); done < <(
     apt-config dump Acquire | grep -E '^Acquire::(Check-|https?::(Proxy|CAInfo))' | grep -v '""'
   )
-  mmdebstrap --quiet --variant=minbase --include=ca-certificates,libatomic1,libstdc++6 ${options[@]+"${options[@]}"} \
+  mmdebstrap --quiet --dpkgopt=force-unsafe-io --variant=minbase --include=ca-certificates,libatomic1,libstdc++6 ${options[@]+"${options[@]}"} \
     --format=tar "$suite" "$1" "$source"
 }
 
@@ -69,10 +69,11 @@ if ! store inspect --type image localhost/node-base >/dev/null 2>&1; then
   store rm "$container" >/dev/null
 fi
 
+revision=${REVISION:-$(git rev-parse HEAD 2>/dev/null || true)}
 # Names are looked up in the machine's network, and HTTP_PROXY and its like are handed on by buildah itself.
 for target in node dns; do
   name=cluster-dns; [ "$target" = dns ] || name=cluster-dns-$target
   store build --isolation chroot --network host --pull-never --format docker --layers --timestamp 0 \
-    --build-arg NODE_IMAGE=localhost/node-base --build-arg REVISION="$(git rev-parse HEAD 2>/dev/null || true)" \
+    --build-arg NODE_IMAGE=localhost/node-base --build-arg REVISION="$revision" \
     --target "$target" --tag "$name" "$@" .
 done

@@ -114,6 +114,18 @@ describe('a command line of the tools', () => {
     expect(faults('render')).toEqual(['--manifests and --kubeconfig are two clusters: give one of them']);
   });
 
+  it("is of the cluster that it names, also where the configuration is that of kube-proxy's Pod", async () => {
+    expect(
+      await run('render', '--manifests', 'examples', '--node', 'n1', '--config', 'test/cli/kube-proxy/config.conf'),
+    ).toBe(0);
+    expect(stderr).toBe('');
+    const missing = join(directory, 'none');
+    expect(
+      await run('render', '--config', 'test/cli/kube-proxy/config.conf', '--node', 'n1', '--kubeconfig', missing),
+    ).toBe(1);
+    expect(faults('render')).toEqual([expect.stringContaining(`--kubeconfig ${missing}: `)]);
+  });
+
   it('names a node that there is', async () => {
     expect(await run('render', '--manifests', 'examples', '--node', 'n4')).toBe(1);
     expect(faults('render')).toEqual(['--node n4: examples has no such Node; it has n1, n2, n3; did you mean "n1"?']);

@@ -33,14 +33,16 @@ export interface ToolUsage {
   readonly positionals: readonly [least: number, most: number, what: string];
 }
 
+/** A tool looks at the cluster that its command line names; the kubeconfig of a file is that of the Pod which the file is for. */
+const KUBECONFIG: CommandFlag = {
+  name: 'kubeconfig',
+  type: 'text',
+  value: 'FILE',
+  help: 'or the one of this kubeconfig: it is listed once; without both, that of the file or of the Pod',
+};
 const PLACE_FLAGS: readonly CommandFlag[] = [
   { name: 'manifests', type: 'texts', value: 'DIR', help: 'the cluster is this directory of YAML; repeatable' },
-  {
-    name: 'kubeconfig',
-    type: 'text',
-    value: 'FILE',
-    help: 'or the one of this kubeconfig: it is listed once; without both, that of the Pod',
-  },
+  KUBECONFIG,
 ];
 const TOOL_FLAGS: readonly CommandFlag[] = [
   { name: 'node', type: 'text', value: 'NAME', help: 'node whose rules they are; also --hostname-override' },
@@ -74,7 +76,7 @@ const RULE_FLAGS = new Set([
 
 /** Reads a tool's command line. Gives null once it has printed the help that was asked for. Throws ProxyFault with all that is wrong. */
 export const readArguments = (args: readonly string[], usage: ToolUsage, io: CliIo): ProxyArguments | null => {
-  const own = [...usage.flags, HELP];
+  const own = [...usage.flags, KUBECONFIG, HELP];
   const { settings, flags, faults, warnings } = readSettings(args.map(kubeProxyName), own);
   if (flags.command.get('help')?.at(-1) === 'true') {
     io.stdout(usageText(usage));
@@ -90,13 +92,13 @@ export const readArguments = (args: readonly string[], usage: ToolUsage, io: Cli
   if (family === 'unknown') wrong.push(`--ip-family: "${text('ip-family')}" is neither ipv4 nor ipv6`);
   const directories = texts('manifests');
   wrong.push(...missingDirectories([...directories, ...texts('to-manifests')]));
-  if (directories.length > 0 && settings.kubeconfig !== '' && command.has('manifests'))
+  if (directories.length > 0 && text('kubeconfig') !== '')
     wrong.push('--manifests and --kubeconfig are two clusters: give one of them');
   if (wrong.length > 0) throw new ProxyFault(wrong);
   for (const warning of warnings) io.stderr(`# ${warning}\n`);
   return {
     settings,
-    place: placeOf(directories, settings),
+    place: placeOf(directories, text('kubeconfig') || settings.kubeconfig),
     family: family as IpFamily | null,
     positionals,
     isOn: (flag) => text(flag) === 'true',
@@ -105,7 +107,7 @@ export const readArguments = (args: readonly string[], usage: ToolUsage, io: Cli
   };
 };
 
-const placeOf = (directories: readonly string[], { kubeconfig }: ProxySettings): ClusterPlace | null => {
+const placeOf = (directories: readonly string[], kubeconfig: string): ClusterPlace | null => {
   if (directories.length > 0) return { kind: 'manifests', directories };
   return kubeconfig === '' ? null : { kind: 'kubeconfig', file: kubeconfig };
 };

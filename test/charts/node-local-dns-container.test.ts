@@ -1,10 +1,11 @@
 /** The container of the chart node-local-dns on a node, with no right and no file that its manifest does not give it. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Container, type ContainerOptions } from '#test/container.ts';
 import { helmTemplate, type Manifest } from '#test/helm.ts';
-import { ANSWERED_BY, DNS_POD, KUBE_DNS, KUBE_DNS_UPSTREAM } from '#test/node-lab/cluster.ts';
+import { ANSWERED_BY, DNS_POD, KUBE_DNS, KUBE_DNS_UPSTREAM, NODE_ADDRESS } from '#test/node-lab/cluster.ts';
 import { NodeLab } from '#test/node-lab/node-lab.ts';
 import { LAB_MODES, type LabMode } from '#test/packet-lab/modes.ts';
+import { PodBox } from '#test/pod-box/pod-box.ts';
+import { ownWorkload, renderedPod } from '#test/pod-box/rendered-pod.ts';
 import { until } from '#test/until.ts';
 import { missing, titled } from '../root/needs.ts';
 
@@ -23,34 +24,48 @@ const render = async (config: object = {}, more: object = {}): Promise<readonly 
 
 describe.skipIf(reason !== '')(titled('the container of node-local-dns', reason), () => {
   let lab: NodeLab;
-  const started: Container[] = [];
+  const started: PodBox[] = [];
   beforeAll(async () => {
     lab = await NodeLab.open(LAB_MODES[0] as LabMode);
   });
   afterEach(async () => {
-    for (const container of started.splice(0)) await container.close();
+    for (const box of started.splice(0)) await box.kill();
   });
   afterAll(() => lab?.close());
 
-  const start = (manifests: readonly Manifest[], name: string, options: Partial<ContainerOptions> = {}): Container => {
-    const env = { KUBE_DNS_UPSTREAM_SERVICE_HOST: KUBE_DNS_UPSTREAM[4] };
-    const container = new Container(manifests, name, { netns: lab.nodeNamespace, env, ...options });
-    started.push(container);
-    return container;
+  /** Starts the cache, or an init container; with these capabilities alone, where they are given. */
+  const start = (manifests: readonly Manifest[], init?: string, capabilities?: readonly string[]): PodBox => {
+    const facts = {
+      nodeName: 'n1',
+      podIp: NODE_ADDRESS[4],
+      env: { KUBE_DNS_UPSTREAM_SERVICE_HOST: KUBE_DNS_UPSTREAM[4] },
+    };
+    const pod = renderedPod(manifests, ownWorkload(manifests), facts, init);
+    const options = {
+      netns: lab.nodeNamespace,
+      resolvConf: `nameserver ${DNS_POD[4]}\n`,
+      token: { token: '', ca: '' },
+    };
+    const box = new PodBox({ ...pod, capabilities: capabilities ?? pod.capabilities }, options);
+    started.push(box);
+    return box;
   };
   const metrics = (port: number): Promise<string> => lab.run('curl', '-s', `http://127.0.0.1:${port}/metrics`);
+  const isByCluster = (outcome: string): boolean => outcome === ANSWERED_BY.cluster;
   const answersAndCounts = async (): Promise<void> => {
-    await lab.answered((outcome) => outcome === ANSWERED_BY.cluster, 'all clients are answered', 10_000);
+    await until(async () => {
+      await lab.answered(isByCluster, 'all clients are answered', 10_000);
+      return /^coredns_cache_hits_total\{.*type="success".*\} [1-9]/m.test(await metrics(9253));
+    }, 'the cache has hits');
     expect(await metrics(9353)).toContain(`cluster_dns_nodecache_alive{address="${KUBE_DNS[4]}"} 1`);
-    expect(await metrics(9253)).toMatch(/^coredns_cache_hits_total\{.*type="success".*\} [1-9]/m);
   };
-  const ended = async (container: Container): Promise<string> => {
-    await container.process.exited;
-    return container.process.stdout + container.process.stderr;
+  const ended = async (box: PodBox): Promise<string> => {
+    await box.process.exited;
+    return box.output;
   };
 
   it('answers every Pod, and leaves no warning and no rule of its own behind', async () => {
-    const { process } = start(await render(), 'node-cache');
+    const { process } = start(await render());
     await process.saw('queries come here past conntrack (nftables)');
     await answersAndCounts();
     expect(await process.stop()).toBe(0);
@@ -62,16 +77,16 @@ describe.skipIf(reason !== '')(titled('the container of node-local-dns', reason)
   });
 
   it('that is killed leaves its clients to the DNS of the cluster', async () => {
-    const { process } = start(await render(), 'node-cache');
+    const { process } = start(await render());
     await process.saw('queries come here past conntrack (nftables)');
     process.signal('SIGKILL');
     await process.exited;
-    await lab.answered((outcome) => outcome === ANSWERED_BY.cluster, 'the cluster answers all clients', 10_000);
+    await lab.answered(isByCluster, 'the cluster answers all clients', 10_000);
     expect(await ended(start(await render({}, { mode: 'cleanup' }), 'cleanup'))).toContain('removed link');
   });
 
   it('does so with rules of iptables', async () => {
-    const { process } = start(await render({ rules: 'iptables' }), 'node-cache');
+    const { process } = start(await render({ rules: 'iptables' }));
     await process.saw('queries come here past conntrack (iptables)');
     await answersAndCounts();
     expect(await process.stop()).toBe(0);
@@ -82,18 +97,15 @@ describe.skipIf(reason !== '')(titled('the container of node-local-dns', reason)
     const rule = ['PREROUTING', '-d', KUBE_DNS[4], '-p', 'udp', '--dport', '53', '-j', 'NOTRACK'];
     await lab.run('iptables-legacy', '-t', 'raw', '-A', ...rule);
     const manifests = await render({}, { mode: 'cleanup' });
-    const args = ['node-cache', 'cleanup', `-localip=${KUBE_DNS[4]}`];
-    expect(await ended(start(manifests, 'cleanup', { args, without: ['NET_RAW'] }))).toContain('Permission denied');
-    expect(await ended(start(manifests, 'cleanup', { args }))).toContain('removed iptables-legacy -t raw');
+    expect(await ended(start(manifests, 'cleanup', ['net_admin', 'net_bind_service']))).toContain('Permission denied');
+    expect(await ended(start(manifests, 'cleanup'))).toContain('removed iptables-legacy -t raw');
     expect(await lab.run('iptables-legacy', '-t', 'raw', '-S')).not.toContain('NOTRACK');
   });
 
   it('says which right is missing', async () => {
     const manifests = await render();
-    expect(await ended(start(manifests, 'node-cache', { without: ['NET_ADMIN'] }))).toContain('CAP_NET_ADMIN');
-    expect(await ended(start(manifests, 'node-cache', { without: ['NET_BIND_SERVICE'] }))).toContain(
-      'bind: permission denied',
-    );
+    expect(await ended(start(manifests, undefined, ['net_bind_service']))).toContain('CAP_NET_ADMIN');
+    expect(await ended(start(manifests, undefined, ['net_admin']))).toContain('bind: permission denied');
     await until(async () => !(await lab.run('ip', '-br', 'link')).includes('nodelocaldns'), 'the link is taken back');
   });
 });

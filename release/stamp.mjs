@@ -17,5 +17,14 @@ for (const chart of readdirSync('charts'))
     [/^version: .*$/m, `version: ${version}`],
     [/^appVersion: .*$/m, `appVersion: "${version}"`],
   ]);
+// Images and the package, as they are named in commands.
+for (const page of [
+  'README.md',
+  'deploy/README.md',
+  ...readdirSync('charts').map((chart) => `charts/${chart}/README.md`),
+])
+  edit(page, [
+    [/((?:cluster-dns(?:-node)?[:-]|image\.tag=))\d+\.\d+\.\d+(?:-[\w.]+?)?(?=\.tgz|[\s`])/g, `$1${version}`],
+  ]);
 edit('Dockerfile', [[/^ARG VERSION=.*$/gm, `ARG VERSION=${version}`]]);
 edit('CHANGELOG.md', [[/^## Unreleased$/m, `## Unreleased\n\n## ${version}`]]);

@@ -8,7 +8,12 @@ import { outcome, run } from '#test/command.ts';
 import { runProgram } from '#test/process.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const STAMPED = ['charts', 'Dockerfile', 'CHANGELOG.md', 'package.json'];
+const STAMPED = ['charts', 'deploy', 'Dockerfile', 'CHANGELOG.md', 'README.md', 'package.json'];
+const PAGES = [
+  'README.md',
+  'deploy/README.md',
+  ...readdirSync(join(ROOT, 'charts')).map((chart) => `charts/${chart}/README.md`),
+];
 
 interface Chart {
   readonly version: string;
@@ -24,6 +29,12 @@ const chartOf = (root: string, chart: string): Chart =>
 const imagesOf = (root: string): string[] =>
   readFileSync(join(root, 'Dockerfile'), 'utf8').match(/(?<=^ARG VERSION=).*$/gm) ?? [];
 
+/** Versions of images and of the package in a page's commands. */
+const namedIn = (root: string, page: string): string[] =>
+  readFileSync(join(root, page), 'utf8').match(
+    /(?<=cluster-dns(?:-node)?[:-]|image\.tag=)\d+\.\d+\.\d+(?:-[\w.]+?)?(?=\.tgz|[\s`])/g,
+  ) ?? [];
+
 describe('the version', () => {
   it.each(charts)("is that of the chart %s, and of the image that it asks for, as Helm's types want it", (chart) => {
     const version = versionOf(ROOT);
@@ -32,6 +43,10 @@ describe('the version', () => {
 
   it('is that of both images', () => {
     expect(imagesOf(ROOT)).toEqual([versionOf(ROOT), versionOf(ROOT)]);
+  });
+
+  it.each(PAGES)('is the one that %s names', (page) => {
+    expect(new Set(namedIn(ROOT, page))).toEqual(new Set([versionOf(ROOT)]));
   });
 
   it('is what the program says', async () => {
@@ -62,6 +77,7 @@ describe('npm version', () => {
     for (const chart of charts)
       expect(chartOf(root, chart)).toMatchObject({ version: '7.8.9-rc.1', appVersion: '7.8.9-rc.1' });
     expect(imagesOf(root)).toEqual(['7.8.9-rc.1', '7.8.9-rc.1']);
+    for (const page of PAGES) expect(new Set(namedIn(root, page))).toEqual(new Set(['7.8.9-rc.1']));
     expect(readFileSync(join(root, 'CHANGELOG.md'), 'utf8')).toContain('## Unreleased\n\n## 7.8.9-rc.1\n\n');
   });
 

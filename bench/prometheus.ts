@@ -30,7 +30,7 @@ const { values } = parseArgs({
 const rate = Number(values.rate);
 /** A minute of the rules is so many seconds here, or a run would take hours. */
 const MINUTE = 6;
-const INTERVAL = 2;
+const INTERVAL = 5;
 const folder = join(tmpdir(), `cluster-dns-prometheus-${process.pid}`);
 mkdirSync(folder);
 
@@ -168,30 +168,30 @@ try {
   };
   const draw = async (
     name: string,
-    plot: Omit<LinePlot, 'phases' | 'lines'>,
+    plot: Omit<LinePlot, 'phases' | 'lines' | 'gapSeconds'>,
     lines: readonly Promise<Line>[],
   ): Promise<void> => {
-    plots[name] = linePlot({ ...plot, phases, lines: await Promise.all(lines) });
+    plots[name] = linePlot({ ...plot, gapSeconds: 2 * INTERVAL, phases, lines: await Promise.all(lines) });
   };
   const dns = 'job="cluster-dns"';
   const count = (n: number): string => (n >= 1000 ? `${n / 1000}k` : `${Number(n.toFixed(2))}`);
   const time = (s: number): string =>
     s >= 1 ? `${s} s` : s >= 0.001 ? `${Number((s * 1000).toFixed(2))} ms` : `${Number((s * 1e6).toFixed(0))} us`;
-  const replies = (rcode: string): string => `sum(rate(coredns_dns_responses_total{${dns}, rcode="${rcode}"}[10s]))`;
+  const replies = (rcode: string): string => `sum(rate(coredns_dns_responses_total{${dns}, rcode="${rcode}"}[20s]))`;
   await draw('replies', { title: 'DNS server: replies a second', format: count }, [
     line('NOERROR', replies('NOERROR'), 'green'),
     line('NXDOMAIN', replies('NXDOMAIN'), 'blue'),
     line('SERVFAIL', replies('SERVFAIL'), 'red'),
   ]);
   const quantile = (q: number, metric: string): string =>
-    `histogram_quantile(${q}, sum by (le) (rate(${metric}_bucket{${dns}}[10s])))`;
+    `histogram_quantile(${q}, sum by (le) (rate(${metric}_bucket{${dns}}[20s])))`;
   await draw('latency', { title: 'DNS server: latency', format: time, powers: [-4, 1] }, [
     line('50 %', quantile(0.5, 'coredns_dns_request_duration_seconds'), 'green'),
     line('90 %', quantile(0.9, 'coredns_dns_request_duration_seconds'), 'orange'),
     line('99 %', quantile(0.99, 'coredns_dns_request_duration_seconds'), 'red'),
     line('upstream, 99 %', quantile(0.99, 'coredns_proxy_request_duration_seconds'), 'purple'),
   ]);
-  const udp = (what: string): string => `sum(rate(cluster_dns_udp_${what}_total{${dns}}[10s]))`;
+  const udp = (what: string): string => `sum(rate(cluster_dns_udp_${what}_total{${dns}}[20s]))`;
   await draw('udp', { title: 'DNS server: what becomes of UDP queries, a second', format: count, powers: [0, 5] }, [
     line('remembered', udp('remembered'), 'green'),
     line('handed over', udp('handed_over'), 'blue'),
@@ -201,16 +201,16 @@ try {
   ]);
   await draw('cluster-data', { title: 'Seconds behind the API server, and changes of the cluster', format: count }, [
     line('DNS server behind, s', `max(cluster_dns_kubernetes_stale_seconds{${dns}})`, 'red'),
-    line('changes a second', `sum(rate(cluster_dns_kubernetes_event_apply_seconds_count{${dns}}[10s]))`, 'blue'),
+    line('changes a second', `sum(rate(cluster_dns_kubernetes_event_apply_seconds_count{${dns}}[20s]))`, 'blue'),
     line(
-      'syncs of a Service proxy in 10 s',
-      'max(increase(kubeproxy_sync_proxy_rules_duration_seconds_count[10s]))',
+      'syncs of a Service proxy in 20 s',
+      'max(increase(kubeproxy_sync_proxy_rules_duration_seconds_count[20s]))',
       'green',
     ),
   ]);
   await draw('process', { title: 'DNS server: memory (MiB) and CPU (% of a core)', format: count }, [
     line('resident memory, MiB', `process_resident_memory_bytes{${dns}} / 1048576`, 'blue'),
-    line('CPU, %', `100 * rate(process_cpu_seconds_total{${dns}}[10s])`, 'orange'),
+    line('CPU, %', `100 * rate(process_cpu_seconds_total{${dns}}[20s])`, 'orange'),
   ]);
 
   const fired = await range('ALERTS{alertstate="firing"}');

@@ -16,6 +16,8 @@ export interface LinePlot {
   readonly phases: readonly Phase[];
   readonly lines: readonly Line[];
   readonly format: (value: number) => string;
+  /** Points further apart than this are not joined. */
+  readonly gapSeconds: number;
   /** Least and greatest power of ten of a logarithmic axis; left out: linear, from 0. */
   readonly powers?: readonly [number, number];
 }
@@ -93,7 +95,7 @@ ${minutes.join('')}
 };
 
 /** Lines over time as SVG. */
-export const linePlot = ({ title, phases, lines, format, powers }: LinePlot): string => {
+export const linePlot = ({ title, phases, lines, format, powers, gapSeconds }: LinePlot): string => {
   const height = 190;
   const end = phases.at(-1)?.to ?? 1;
   const scale = powers === undefined ? linear(lines) : logarithmic(powers);
@@ -110,7 +112,7 @@ export const linePlot = ({ title, phases, lines, format, powers }: LinePlot): st
     for (const [seconds, value] of points) {
       if (!Number.isFinite(value) || value < scale.least) continue;
       // Where nothing was scraped the line has a gap.
-      d += `${seconds - before > 8 ? 'M' : 'L'}${x(seconds).toFixed(1)} ${y(value).toFixed(1)}`;
+      d += `${seconds - before > gapSeconds ? 'M' : 'L'}${x(seconds).toFixed(1)} ${y(value).toFixed(1)}`;
       before = seconds;
     }
     return `<path d="${d}" class="s-${colour ?? colours[i % colours.length]}"/>`;

@@ -238,6 +238,23 @@ const SERVER: readonly AlertCase[] = [
     says: 'The cache of dns on a:1 has used 98% of its memory for 30 minutes.',
   },
   {
+    alert: 'ClusterDNSClusterDataStale',
+    fires: {
+      'cluster_dns_kubernetes_stale_seconds{T, kind="Service"}': STEADY,
+      'cluster_dns_kubernetes_stale_seconds{T, kind="Namespace"}': NONE,
+      ...OURS,
+    },
+    // The Service proxy has the metric too.
+    quiet: {
+      'cluster_dns_kubernetes_stale_seconds{T, kind="Service"}': '0 60 0 60 0 60 0 60 0 60 0',
+      'cluster_dns_kubernetes_stale_seconds{job="proxy", instance="a:1", kind="Service"}': STEADY,
+      ...OURS,
+    },
+    minutes: 10,
+    labels: TARGET,
+    says: 'dns on a:1 has not been in step with the API server for 10m 0s.',
+  },
+  {
     alert: 'ClusterDNSUpstreamUnhealthy',
     fires: { 'coredns_proxy_healthcheck_failures_total{T, to="10.0.0.1:53"}': STEADY, ...OURS },
     quiet: { 'coredns_proxy_healthcheck_failures_total{T, to="10.0.0.1:53"}': '9+0x30', ...OURS },
@@ -323,14 +340,6 @@ const CLUSTER_DATA: readonly AlertCase[] = [
     says: 'Prometheus scrapes no server that has `kubernetes` in its Corefile.',
   },
   {
-    alert: 'ClusterDNSClusterDataStale',
-    fires: { 'cluster_dns_kubernetes_stale_seconds{T, kind="Service"}': STEADY },
-    quiet: { 'cluster_dns_kubernetes_stale_seconds{T, kind="Service"}': '0 60 0 60 0 60 0 60 0 60' },
-    minutes: 10,
-    labels: { ...TARGET, kind: 'Service' },
-    says: 'dns on a:1 has not been in step with the API server for 10m 0s (Service).',
-  },
-  {
     alert: 'ClusterDNSAPIRequestsRefused',
     fires: {
       'coredns_kubernetes_rest_client_requests_total{T, code="403", method="GET", host="h"}': '0+6x30',
@@ -350,10 +359,12 @@ const CLUSTER_DATA: readonly AlertCase[] = [
       'cluster_dns_kubernetes_event_apply_seconds_bucket{T, kind="Service", le="1"}': NONE,
       'cluster_dns_kubernetes_event_apply_seconds_bucket{T, kind="Service", le="3"}': STEADY,
       'cluster_dns_kubernetes_event_apply_seconds_bucket{T, kind="Service", le="+Inf"}': STEADY,
+      ...OURS,
     },
     quiet: {
       'cluster_dns_kubernetes_event_apply_seconds_bucket{T, kind="Service", le="0.1"}': STEADY,
       'cluster_dns_kubernetes_event_apply_seconds_bucket{T, kind="Service", le="+Inf"}': STEADY,
+      ...OURS,
     },
     minutes: 20,
     labels: TARGET,
@@ -502,6 +513,17 @@ const PROXY: readonly AlertCase[] = [
     minutes: 5,
     labels: TARGET,
     says: 'On a:1 rules are those of 2m 0s before the last change of the cluster.',
+  },
+  {
+    alert: 'ServiceProxyClusterDataStale',
+    fires: {
+      'cluster_dns_kubernetes_stale_seconds{T, kind="Service"}': STEADY,
+      'kubeproxy_sync_proxy_rules_last_timestamp_seconds{T}': '1+0x30',
+    },
+    quiet: { 'cluster_dns_kubernetes_stale_seconds{T, kind="Service"}': STEADY, ...OURS },
+    minutes: 10,
+    labels: TARGET,
+    says: 'The Service proxy on a:1 has not been in step with the API server for 10m 0s.',
   },
   {
     alert: 'ServiceProxyUnhealthy',

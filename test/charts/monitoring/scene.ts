@@ -221,7 +221,9 @@ ${upstreamPort === undefined ? SMALL_CACHE : '    cache 30\n'}    loadbalance
         force_tcp
         udp_fallback
     }
-    forward . ${upstream}
+    forward . ${upstream} {
+        prefer_udp
+    }
 }
 in-addr.arpa:${port} {
     prometheus 127.0.0.1:${metrics}

@@ -17,6 +17,11 @@
 {{- end -}}
 {{- end -}}
 
+{{/* The name of something beside the server. No name of a Service, and no label, has more than 63 characters. */}}
+{{- define "cluster-dns.nameWith" -}}
+{{- include "cluster-dns.labelWith" (dict "of" (include "cluster-dns.fullname" .root) "suffix" .suffix) -}}
+{{- end -}}
+
 {{/* adopt: the two objects that a cluster's DNS is known by, under the names that kubeadm gives them. */}}
 {{- define "cluster-dns.deploymentName" -}}
 {{- default (ternary "coredns" (include "cluster-dns.fullname" .) .Values.adopt) .Values.deployment.name -}}
@@ -60,15 +65,19 @@
 {{- $labels := dict
   "app.kubernetes.io/managed-by" .root.Release.Service
   "app.kubernetes.io/instance" .root.Release.Name
-  "app.kubernetes.io/name" (print (include "cluster-dns.name" .root) .suffix)
+  "app.kubernetes.io/name" (include "cluster-dns.labelWith" (dict "of" (include "cluster-dns.name" .root) "suffix" .suffix))
   "app.kubernetes.io/version" (include "cluster-dns.version" .root)
   "helm.sh/chart" (printf "%s-%s" .root.Chart.Name (.root.Chart.Version | replace "+" "_")) -}}
 {{- if .root.Values.isClusterService -}}
-{{- $_ := set $labels "k8s-app" (print (include "cluster-dns.k8sAppLabel" .root) .suffix) -}}
+{{- $_ := set $labels "k8s-app" (include "cluster-dns.labelWith" (dict "of" (include "cluster-dns.k8sAppLabel" .root) "suffix" .suffix)) -}}
 {{- $_ := set $labels "kubernetes.io/cluster-service" "true" -}}
 {{- $_ := set $labels "kubernetes.io/name" "cluster-dns" -}}
 {{- end -}}
 {{- toYaml (mergeOverwrite $labels (deepCopy (.root.Values.customLabels | default dict)) (.more | default dict)) -}}
+{{- end -}}
+
+{{- define "cluster-dns.labelWith" -}}
+{{- print (.of | trunc (int (sub 63 (len .suffix))) | trimSuffix "-") .suffix -}}
 {{- end -}}
 
 {{- define "cluster-dns.version" -}}

@@ -27,7 +27,7 @@ export const runCheck = async (args: readonly string[], io: CliIo): Promise<numb
 
 const printChecked = (checked: Checked, io: CliIo): void => {
   const places = new FaultPlaces(checked);
-  for (const warning of checked.warnings) io.stderr(places.textOf(warning));
+  for (const warning of checked.warnings) io.stderr(places.textOf(warning, true));
   for (const fault of checked.faults) io.stderr(places.textOf(fault));
   if (checked.faults.length === 0) io.stdout(`${places.name}: OK\n`);
 };

@@ -103,11 +103,18 @@ describe('a ConfigMap', () => {
     expect(stdout.match(/ConfigMap dns\/\w/g)).toEqual(['ConfigMap dns/a', 'ConfigMap dns/b']);
   });
 
+  it('is not checked under the key that kubeadm keeps the last Corefile under', async () => {
+    const text =
+      '  Corefile: |\n    .:53 {\n      whoami\n    }\n  Corefile-backup: |\n    .:53 {\n      proxy . 192.0.2.1\n    }\n';
+    expect(await check(configMap(text))).toBe(0);
+    expect(stdout).toBe('FILE: ConfigMap kube-system/coredns, key Corefile: OK\n');
+  });
+
   it('may lack what only the machine that serves it has', async () => {
     const corefile = '.:53 {\n      bind eth77\n      forward . /etc/none/resolv.conf\n    }\n';
     expect(await check(configMap(`  Corefile: |\n    ${corefile}`))).toBe(0);
     expect(headlines()).toEqual([
-      expect.stringMatching(/^FILE:9:12: plugin\/bind: the interface eth77 is not looked at/),
+      expect.stringMatching(/^FILE:9:12: warning: plugin\/bind: the interface eth77 is not looked at/),
     ]);
     expect(await check(`.:53 {\n    bind eth77\n}\n`)).toBe(1);
   });
@@ -115,7 +122,9 @@ describe('a ConfigMap', () => {
   it('has variables of this process; one that is not known is told', async () => {
     const text = configMap('  Corefile: |\n    .:{$CHECK_PORT} {\n      whoami\n    }\n');
     expect(await check(text)).toBe(1);
-    expect(headlines()[0]).toMatch(/^FILE:8:7: the variable CHECK_PORT is not known here and is read as empty$/);
+    expect(headlines()[0]).toMatch(
+      /^FILE:8:7: warning: the variable CHECK_PORT is not known here and is read as empty$/,
+    );
     vi.stubEnv('CHECK_PORT', '1053');
     stderr = '';
     expect(await check(text)).toBe(0);
@@ -144,8 +153,8 @@ describe('imports of a ConfigMap', () => {
   it('say how the parts can be had where nothing matches', async () => {
     expect(await check(importing)).toBe(0);
     expect(headlines()).toEqual([
-      'FILE:9:14: No files matching import glob pattern: custom/*.override',
-      'FILE:11:12: No files matching import glob pattern: /etc/coredns/custom/*.server',
+      'FILE:9:14: warning: No files matching import glob pattern: custom/*.override',
+      'FILE:11:12: warning: No files matching import glob pattern: /etc/coredns/custom/*.server',
     ]);
     expect(stderr).toContain('kubectl get configmap coredns coredns-custom -o yaml');
   });
@@ -155,7 +164,7 @@ describe('imports of a ConfigMap', () => {
       '  Corefile: |\n    import part.conf\n    .:53 {\n      import none.conf\n      import /opt/elsewhere.conf\n    }\n';
     expect(await check(configMap(`${text}  part.conf: "a:53 {\\n whoami\\n}\\n"\n`))).toBe(1);
     expect(headlines()).toEqual([
-      'FILE:11:14: /opt/elsewhere.conf is not among what was given, so its lines are not checked',
+      'FILE:11:14: warning: /opt/elsewhere.conf is not among what was given, so its lines are not checked',
       'FILE:10:14: Error during parsing: File to import not found: none.conf',
     ]);
   });

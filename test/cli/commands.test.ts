@@ -75,7 +75,7 @@ describe('cluster-dns check', () => {
   it('prints warnings and is content all the same', async () => {
     const file = write('. {\n    kubernetes cluster.local a..b\n}\n');
     expect(await run('check', file)).toBe(0);
-    expect(stderr).toContain(`${file}:2:30: plugin/kubernetes: "a..b" is not a zone and is ignored`);
+    expect(stderr).toContain(`${file}:2:30: warning: plugin/kubernetes: "a..b" is not a zone and is ignored`);
   });
 
   it('names a fault in an imported file there, and the import', async () => {

@@ -35,13 +35,14 @@ export class FaultPlaces {
     return { file: origin.file, ...origin.place, within };
   }
 
-  /** The fault as `check` prints it. */
-  textOf(fault: Fault): string {
+  /** The fault as `check` prints it; one that is no reason to fail says so. */
+  textOf(fault: Fault, isWarning = false): string {
     const sources = new Map(this.#checked.sources);
-    const { token } = fault;
+    const { token, plugin, ...rest } = fault;
+    const of = plugin === undefined ? '' : `plugin/${plugin}: `;
     const shown: Fault = {
-      ...fault,
-      message: this.#reworded(fault.message),
+      ...rest,
+      message: `${isWarning ? 'warning: ' : ''}${of}${this.#reworded(fault.message)}`,
       token: token === null ? null : this.#moved(token, sources),
       ...(fault.hint === undefined ? {} : { hint: this.#reworded(fault.hint) }),
     };

@@ -23,8 +23,9 @@ const MANIFESTS = [
   {
     file: 'cluster-dns-beside.yaml',
     chart: 'cluster-dns',
-    about:
-      'The same beside the DNS of the cluster, to be tried: a Service cluster-dns with an address that nobody asks by itself.',
+    // Other names than those above: whoever has tried it and takes it out takes nothing away from what has been put in.
+    release: 'cluster-dns-beside',
+    about: 'The same beside the DNS of the cluster, to be tried: a Service with an address that nobody asks by itself.',
     values: {
       isClusterService: false,
       service: { clusterIP: 'auto' },
@@ -64,10 +65,10 @@ const MANIFESTS = [
 /** What Helm has for itself; whoever goes on with Helm gets it from there. */
 const OF_HELM = /^ *(helm\.sh\/chart|app\.kubernetes\.io\/managed-by): .*\n/gm;
 
-const render = ({ chart, values }) =>
+const render = ({ chart, release = chart, values }) =>
   execFileSync(
     'helm',
-    ['template', chart, join(ROOT, 'charts', chart), '--namespace', 'kube-system', '--skip-tests', '--values', '-'],
+    ['template', release, join(ROOT, 'charts', chart), '--namespace', 'kube-system', '--skip-tests', '--values', '-'],
     { input: JSON.stringify(values), encoding: 'utf8' },
   );
 

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { dump } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { outcome } from '#test/command.ts';
+import { helmTemplate } from '#test/helm.ts';
 import { missing, titled } from '../root/needs.ts';
 import { ALERT_CASES, type AlertCase, TARGET } from './monitoring/alert-cases.ts';
-import { MONITORED, type Monitored, type Rule, ruleGroupsOf, rulesFile } from './monitoring/files.ts';
+import { dashboardOf, MONITORED, type Monitored, type Rule, ruleGroupsOf, rulesFile } from './monitoring/files.ts';
 
 const TITLE = 'alerts by promtool';
 const reason = await missing(TITLE, ['promtool']);
@@ -59,5 +60,25 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
     writeFileSync(file, dump({ rule_files: [rulesFile(chart)], evaluation_interval: '1m', tests }));
     const { stdout, stderr } = await outcome('promtool', ['test', 'rules', file]);
     expect(stdout + stderr).toContain('SUCCESS');
+  });
+});
+
+/** What a chart must be told. */
+const NEEDED: Readonly<Record<Monitored, object>> = {
+  'cluster-dns': { service: { clusterIP: 'auto' } },
+  'node-local-dns': { config: { dnsServer: '10.96.0.10' } },
+  'service-proxy': { apiServer: { host: '192.0.2.1' } },
+};
+const NO_HELM = await missing('rules and dashboards in the charts', ['helm']);
+
+describe.skipIf(NO_HELM !== '')(titled('rules and dashboards in the charts', NO_HELM), () => {
+  it.each(MONITORED)('are those of the files of %s', async (chart) => {
+    const values = { ...NEEDED[chart], prometheus: { rules: { enabled: true } }, dashboard: { enabled: true } };
+    const objects = await helmTemplate(chart, values, { apiVersions: ['monitoring.coreos.com/v1'] });
+    const [rules] = objects.filter(({ kind }) => kind === 'PrometheusRule');
+    expect(rules?.spec).toEqual({ groups: ruleGroupsOf(chart) });
+    const [map] = objects.filter(({ metadata }) => metadata.labels?.grafana_dashboard === '1');
+    const texts = Object.values(map?.data as Readonly<Record<string, string>>);
+    expect(texts.map((text) => JSON.parse(text))).toEqual([dashboardOf(chart)]);
   });
 });

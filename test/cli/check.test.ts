@@ -169,6 +169,17 @@ describe('imports of a ConfigMap', () => {
     ]);
   });
 
+  it('are followed by what hosts names: a key that is not there, a line that says nothing', async () => {
+    const text =
+      '  Corefile: |\n    .:53 {\n      hosts /etc/coredns/NodeHosts\n    }\n    a:53 {\n      hosts none\n    }\n    b:53 {\n      hosts /etc/hosts\n    }\n';
+    const hosts = '  NodeHosts: |\n    192.0.2.1 node-1\n\n    # a comment\n    node-2 192.0.2.2\n';
+    expect(await check(configMap(`${text}${hosts}`))).toBe(0);
+    expect(headlines()).toEqual([
+      'FILE:21:5: warning: plugin/hosts: "node-2" is not an IP address: the line is passed over',
+      'FILE:12:13: warning: none is not there: its ConfigMap has no such key',
+    ]);
+  });
+
   it('follow the mounts of a Pod template, and its variables', async () => {
     const deployment = `
 apiVersion: apps/v1

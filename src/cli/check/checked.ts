@@ -7,6 +7,7 @@ import { atOrigin } from '#node-cache/config/template-places.ts';
 import type { NodeCacheSettings } from '#node-cache/settings.ts';
 import { dryRun } from '../dry-run.ts';
 import { elsewhere } from './elsewhere.ts';
+import { namedFileWarnings } from './named-files.ts';
 import { isKnownPlace, podEnvironment, type Unit } from './unit.ts';
 
 /** A Corefile that was read as the server reads it, and nothing started. */
@@ -30,7 +31,8 @@ export const checkUnit = (unit: Unit, isElsewhere: boolean): Checked => {
     ? readTemplate(unit, isForeign)
     : readCorefile(unit, isForeign);
   const { faults, warnings } = isForeign ? elsewhere(read, unit, isPathKnown(unit)) : read;
-  return { ...read, unit, faults: inFileOrder(faults), warnings: inFileOrder(warnings) };
+  const all = [...warnings, ...namedFileWarnings(read.corefile, unit)];
+  return { ...read, unit, faults: inFileOrder(faults), warnings: inFileOrder(all) };
 };
 
 type Read = Omit<Checked, 'unit'>;

@@ -67,7 +67,7 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
 const NEEDED: Readonly<Record<Monitored, object>> = {
   'cluster-dns': { service: { clusterIP: 'auto' } },
   'node-local-dns': { config: { dnsServer: '10.96.0.10' } },
-  'service-proxy': { apiServer: { host: '192.0.2.1' } },
+  'service-proxy': { apiServer: { host: '192.0.2.1' }, config: { clusterCIDR: '10.244.0.0/16' } },
 };
 const NO_HELM = await missing('rules and dashboards in the charts', ['helm']);
 

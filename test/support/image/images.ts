@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { outcome, run } from '#test/command.ts';
 
-const BUILD = fileURLToPath(new URL('../../image/build-here.sh', import.meta.url));
+const BUILD = fileURLToPath(new URL('../../../image/build-here.sh', import.meta.url));
 const PREFIX = 'cluster-dns-image-';
 
 /** What the Dockerfile says of an image besides its files, as buildah tells it. */

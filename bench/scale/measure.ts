@@ -76,7 +76,7 @@ export const measureAll = async (options: MeasureOptions): Promise<Measured> => 
       apiEventMicros: apiWatch.eventMicros,
       eventMicros: { dns: (trial.replicaCpu / trial.eventsPerSecond) * 1e6, node },
       start,
-      requests: { services: many, watchList: requests, pages: old.requests },
+      requests: { services: many, watchList: requests, withoutWatchList: old.requests },
       proxyChurn: await proxyChurn(cluster, options),
       trial,
     };

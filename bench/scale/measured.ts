@@ -61,11 +61,11 @@ export interface Measured {
   /** CPU us of one client for a watch event. */
   readonly eventMicros: { readonly dns: number; readonly node: number };
   readonly start: { readonly dns: StartCosts; readonly node: StartCosts; readonly proxy: StartCosts };
-  /** Requests from the start until a client is in step, at an API server with and without WatchList, with `requestServices` Services. */
+  /** Requests from the start until a client is in step, at an API server with and without WatchList. */
   readonly requests: {
     readonly services: number;
     readonly watchList: { readonly dns: number; readonly node: number };
-    readonly pages: { readonly dns: number; readonly node: number };
+    readonly withoutWatchList: { readonly dns: number; readonly node: number };
   };
   readonly proxyChurn: readonly ProxyChurn[];
   /** A cluster that the model was not made from, beside which it is judged. */

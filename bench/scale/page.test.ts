@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { load } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 import { readMeasured } from './measured.ts';
 import { PAGE_FILE, withTables } from './page.ts';
@@ -15,20 +16,27 @@ describe('the page about scale', () => {
 
   it('names values of the charts that are there', () => {
     const page = readFileSync(PAGE_FILE, 'utf8');
-    const section = page.slice(
-      page.indexOf('\n## What to set'),
-      page.indexOf('\n## ', page.indexOf('\n## What to set') + 1),
-    );
-    const blocks = [...section.matchAll(/^```yaml\n# charts\/([a-z-]+)\n(.*?)^```$/gms)];
-    expect(blocks.length).toBeGreaterThan(0);
+    const blocks = [...page.matchAll(/^```yaml\n# charts\/([a-z-]+)\n(.*?)^```$/gms)];
+    expect(blocks.map(([, chart]) => chart)).toEqual(['cluster-dns', 'node-local-dns', 'service-proxy']);
     for (const [, chart = '', block = ''] of blocks) {
-      const values = readFileSync(`charts/${chart}/values.yaml`, 'utf8');
-      for (const [, indent = '', key = ''] of block.matchAll(/^( *)([A-Za-z]+):/gm))
-        if (indent === '') expect(values, `${chart}: ${key}`).toMatch(new RegExp(`^${key}:`, 'm'));
-        else expect(values, `${chart}: ${key}`).toMatch(new RegExp(`^ +(- )?${key}:`, 'm'));
+      const values = load(readFileSync(`charts/${chart}/values.yaml`, 'utf8')) as Values;
+      expect(unknown(load(block) as Values, values), chart).toEqual([]);
     }
   });
 });
+
+interface Values {
+  readonly [key: string]: unknown;
+}
+
+/** Paths of one that the other does not have. Below `resources` anything may stand. */
+const unknown = (said: Values, known: Values, path = ''): readonly string[] =>
+  Object.entries(said).flatMap(([key, value]) => {
+    const here = `${path}${key}`;
+    if (!(key in known)) return [here];
+    const isMap = typeof value === 'object' && value !== null && here !== 'resources';
+    return isMap ? unknown(value as Values, known[key] as Values, `${here}.`) : [];
+  });
 
 describe('withTables', () => {
   it('replaces what stands between the markers, and nothing else', () => {

@@ -172,7 +172,7 @@ const restartTable = (clusters: readonly Cluster[], constants: Constants): strin
         (cluster: Cluster) => `${octets(start(cluster).octets)}; ${octets(all(cluster, lists.cache).octets)}`,
       ],
       [
-        'CPU s: WatchList; list from the watch cache; pages from etcd',
+        "the API servers' CPU s: WatchList; list from memory; pages from etcd",
         (cluster: Cluster) =>
           [lists.watchList, lists.cache, lists.pagesOldEtcd]
             .map((ways) => all(cluster, ways))
@@ -294,7 +294,7 @@ const constantsTable = ({ measured, queries }: Constants): string => {
         `${figure(measured.apiEventMicros)}; ${figure(memory.apiWatchKiB)}`,
       ],
       ['API server + etcd: CPU us for an object of a list, as WatchList', list(lists.watchList)],
-      ['from the watch cache (`resourceVersion=0`)', list(lists.cache)],
+      ['from memory, the watch cache (`resourceVersion=0`)', list(lists.cache)],
       ['by pages; with an etcd before 3.4.31', `${list(lists.pages)}; ${list(lists.pagesOldEtcd)}`],
       [
         `proxy: CPU ms of a change at ${whole(proxyChurn.changesPerSecond)} a second, own + nft; syncs a second`,
@@ -305,8 +305,8 @@ const constantsTable = ({ measured, queries }: Constants): string => {
         `${figure(measured.eventMicros.dns)}; ${figure(measured.eventMicros.node)}`,
       ],
       [
-        `requests of a start with ${whole(measured.requests.services)} Services, replica and node cache: WatchList; pages`,
-        `${measured.requests.watchList.dns} and ${measured.requests.watchList.node}; ${measured.requests.pages.dns} and ${measured.requests.pages.node}`,
+        `requests of a start with ${whole(measured.requests.services)} Services, replica and node cache: with WatchList; without`,
+        `${measured.requests.watchList.dns} and ${measured.requests.watchList.node}; ${measured.requests.withoutWatchList.dns} and ${measured.requests.withoutWatchList.node}`,
       ],
       [
         `CPU us of a query at 5,000 a second (${queries.file}): UDP, repeated; TCP, repeated; forwarded`,

@@ -232,17 +232,18 @@ try {
       return bars;
     })
     .sort((a, b) => a.from - b.from);
+  const rowOf = (alert: string, job: string): string => (job === '' ? alert : `${alert}, ${job}`);
   const colours = { critical: 'red', warning: 'orange', info: 'blue' } as const;
   const rows = new Map<
     string,
     { name: string; colour: (typeof colours)[keyof typeof colours]; bars: { from: number; to: number }[] }
   >();
   for (const { metric } of fired) {
-    const name = metric.alertname ?? '';
+    const name = rowOf(metric.alertname ?? '', metric.job ?? '');
     const severity = (metric.severity ?? 'info') as keyof typeof colours;
     if (!rows.has(name)) rows.set(name, { name, colour: colours[severity], bars: [] });
   }
-  for (const { alert, from, to } of alertRows) rows.get(alert)?.bars.push({ from, to });
+  for (const { alert, job, from, to } of alertRows) rows.get(rowOf(alert, job))?.bars.push({ from, to });
   const first = (bars: readonly { readonly from: number }[]): number => Math.min(...bars.map(({ from }) => from));
   plots.alerts = timelinePlot({
     title: 'Alerts that fired (red: critical, orange: warning, blue: info)',

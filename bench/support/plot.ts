@@ -128,7 +128,7 @@ export const linePlot = ({ title, phases, lines, format, powers, gapSeconds }: L
 
 /** What was when, a row each, as SVG. */
 export const timelinePlot = ({ title, phases, rows }: TimelinePlot): string => {
-  const left = 270;
+  const left = 330;
   const end = phases.at(-1)?.to ?? 1;
   const x = (seconds: number): number => left + (seconds / end) * (WIDTH - left - RIGHT);
   const inner = rows.map(({ name, colour, bars }, i) => {

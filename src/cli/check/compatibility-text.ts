@@ -1,4 +1,5 @@
 import type { Compatibility, LineReport, Note, Status, TextReport } from './compatibility.ts';
+import { printable } from './given-text.ts';
 
 const WIDTH = 110;
 const STATUS_WIDTH = 9;
@@ -46,8 +47,8 @@ const columnsOf = (blanks: string): number =>
 
 const noteLines = ({ text, wayOut, see }: Note, indent: number): string[] => {
   const parts = [
-    text,
-    ...(wayOut === undefined ? [] : [`Way out: ${wayOut}`]),
+    clip(printable(text)),
+    ...(wayOut === undefined ? [] : [`Way out: ${printable(wayOut)}`]),
     ...(see === undefined ? [] : [`See ${see}`]),
   ];
   return parts.flatMap((part, index) => wrap(part, indent, index === 0 ? '^ ' : '  '));
@@ -94,9 +95,14 @@ const summary = ({ texts, fits, faults }: Compatibility): string => {
   return [verdict, ...rows, ...unplaced, 'What else differs, seldom met: docs/differences.md'].join('\n');
 };
 
+/** An unterminated quote makes the rest of a file one word. */
+const MAX_TEXT = 400;
+
+const clip = (text: string): string => (text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT)} ...`);
+
 /** Numbers of lines that have something said of them, with what they are about. */
 const placesOf = (lines: readonly (LineReport & { readonly prefix: string })[]): string =>
   lines
     .filter(({ notes }) => notes.length > 0)
-    .map(({ prefix, line, subject }) => `${prefix}${line}${subject === '' ? '' : ` ${subject}`}`)
+    .map(({ prefix, line, subject }) => `${prefix}${line}${subject === '' ? '' : ` ${clip(printable(subject))}`}`)
     .join(', ');

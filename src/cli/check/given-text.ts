@@ -29,8 +29,11 @@ export const plainText = (file: string, text: string): GivenText => ({
   configMap: null,
 });
 
+/** What stands in a file must not write lines of its own, nor into the terminal. */
+export const printable = (text: string): string => text.replace(/\p{Cc}/gu, '\ufffd');
+
 export const configMapName = ({ namespace, name }: Pick<ConfigMapKey, 'namespace' | 'name'>): string =>
-  `ConfigMap ${namespace === '' ? '' : `${namespace}/`}${name}`;
+  printable(`ConfigMap ${namespace === '' ? '' : `${namespace}/`}${name}`);
 
 /** A file that holds ConfigMaps. */
 export interface SourceFile {
@@ -55,7 +58,7 @@ export class ConfigMapText implements GivenText {
   }
 
   get name(): string {
-    return `${configMapName(this.configMap)}, key ${this.configMap.key}`;
+    return `${configMapName(this.configMap)}, key ${printable(this.configMap.key)}`;
   }
 
   get isLineByLine(): boolean {

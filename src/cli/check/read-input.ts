@@ -3,6 +3,7 @@ import { formatFault } from '#kube/manifests/fault.ts';
 import { parseYaml } from '#kube/manifests/parse-yaml.ts';
 import { fileFault, orBuiltIn, readStandardInput } from '../corefile-text.ts';
 import { type ClusterObjects, readClusterObjects } from './cluster-objects.ts';
+import { printable } from './given-text.ts';
 import { LineTable } from './line-table.ts';
 import { type Unit, unitOfFile, unitsOf } from './unit.ts';
 
@@ -43,14 +44,14 @@ const readManifests = (name: string, text: string): CheckInput => {
   const lines = [
     ...faults.map(formatFault),
     ...objects.faults.map(({ line, column, message }) => `${name}:${line}:${column}: ${message}`),
-  ];
+  ].map(printable);
   return { units, faults: units.length === 0 && lines.length === 0 ? [noCorefile(name, objects)] : lines };
 };
 
 const MAX_SHOWN = 8;
 
 const noCorefile = (name: string, { found, configMaps }: ClusterObjects): string => {
-  const shown = found.slice(0, MAX_SHOWN);
+  const shown = found.slice(0, MAX_SHOWN).map(printable);
   if (found.length > MAX_SHOWN) shown.push(`${found.length - MAX_SHOWN} more`);
   const among = found.length === 0 ? 'no object of Kubernetes' : shown.join(', ');
   const dump = 'kubectl -n kube-system get configmap coredns coredns-custom --ignore-not-found -o yaml';

@@ -9,13 +9,6 @@ const dockerfile = read('Dockerfile');
 const reason = await missing('hadolint', ['hadolint']);
 
 describe('the Dockerfile', () => {
-  it('labels with the version of package.json', () => {
-    const { version } = JSON.parse(read('package.json')) as { readonly version: string };
-    const defaults = [...dockerfile.matchAll(/^ARG VERSION=(.*)$/gm)].map(([, text]) => text);
-    expect(defaults.length).toBeGreaterThan(0);
-    expect(new Set(defaults)).toEqual(new Set([version]));
-  });
-
   it('has the base by tag, and by nothing that only one registry has', () => {
     expect(/^ARG NODE_IMAGE=(.*)$/m.exec(dockerfile)?.[1]).toMatch(/^node:\d+-bookworm-slim$/);
     expect(dockerfile).not.toContain('sha256:');

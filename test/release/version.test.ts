@@ -8,10 +8,9 @@ import { outcome, run } from '#test/command.ts';
 import { runProgram } from '#test/process.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const STAMPED = ['charts', 'deploy', 'Dockerfile', 'CHANGELOG.md', 'README.md', 'package.json'];
+const STAMPED = ['charts', 'deploy', 'Dockerfile', 'CHANGELOG.md', 'README.md', 'docs', 'package.json'];
 const PAGES = [
-  'README.md',
-  'deploy/README.md',
+  ...['README.md', 'deploy/README.md', 'docs/image.md'],
   ...readdirSync(join(ROOT, 'charts')).map((chart) => `charts/${chart}/README.md`),
 ];
 

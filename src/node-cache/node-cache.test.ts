@@ -89,6 +89,22 @@ describe('a node cache', () => {
     await node.stop();
   });
 
+  it('is announced once queries come to it, and takes all back where that fails', async () => {
+    const { node, steps } = await scene();
+    await node.start(
+      async () => undefined,
+      () => void steps.push('announced'),
+    );
+    expect(steps.slice(0, 4)).toEqual(['link', 'rules', 'alive 127.0.0.9', 'announced']);
+    await node.stop();
+    const other = await scene();
+    const failing = (): never => {
+      throw new Error('no such file');
+    };
+    await expect(other.node.start(async () => undefined, failing)).rejects.toThrow('no such file');
+    expect(other.steps.slice(3)).toEqual(['undo rules', 'undo link', 'close link']);
+  });
+
   it('tells that queries go past it while they can not be brought to it', async () => {
     const failing: Failing = {};
     const { node, metrics } = await scene(failing);

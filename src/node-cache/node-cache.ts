@@ -37,11 +37,11 @@ export class NodeCache {
   }
 
   /**
-   * Puts link and rules up, beside the start of the server. Resolves when the server answers and queries come to it. Rejects with the reason, and has taken back
-   * what it did then.
+   * Puts link and rules up, beside the start of the server. Resolves when the server answers and queries come to it, which `announce` may tell others. Rejects with
+   * the reason, also where that throws, and has taken back what it did then.
    */
-  start(serve: Serve): Promise<void> {
-    const started = this.#start(serve);
+  start(serve: Serve, announce: () => void = () => undefined): Promise<void> {
+    const started = this.#start(serve, announce);
     this.#started = started.catch(() => undefined);
     return started;
   }
@@ -67,13 +67,14 @@ export class NodeCache {
     link?.close();
   }
 
-  async #start(serve: Serve): Promise<void> {
+  async #start(serve: Serve, announce: () => void): Promise<void> {
     try {
       const link = this.#setUpLink();
       // All are waited for whatever the others do: what has been begun must be over before it can be taken back.
       const results = await Promise.allSettled([link, this.#setUpRules(), serve(link)]);
       for (const result of results) if (result.status === 'rejected') throw result.reason;
       await this.#keep();
+      announce();
       this.#isServing = true;
     } catch (error) {
       await this.#undo();

@@ -75,15 +75,15 @@ const serve = async (settings: NodeCacheSettings, warnings: readonly string[], i
   });
   const start = async (): Promise<number | null> => {
     try {
-      await node.start(async (link) => {
+      const serve = async (link: Promise<void>): Promise<void> => {
         await configuration.write();
         await link;
         await dns.server.start((listening) => {
           if (!settings.quiet) log.plain(bannerText(listening));
         });
-        // A file that can't be written is a start that fails, and taken back like any other.
-        writePidfile(settings.pidfile);
-      });
+      };
+      // A rollout waits for it. A file that can't be written is a start that fails, and taken back like any other.
+      await node.start(serve, () => writePidfile(settings.pidfile));
       configuration.watch(() => {
         metrics.corefileUpdated();
         return dns.server.reload();

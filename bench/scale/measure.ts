@@ -14,6 +14,7 @@ import { LightWatchers } from './light-watchers.ts';
 import { body, type ListWay, listAll } from './listing.ts';
 import type { ListCosts, Measured, MemoryCosts, ProxyChurn, StartCosts, Trial } from './measured.ts';
 import type { MeasuredProcess, RestingMemory } from './measured-process.ts';
+import { nftElementKiB } from './nft-memory.ts';
 import { type Place, startDns, startNode, startProxy } from './programs.ts';
 import { REAL_OBJECTS } from './real-objects.ts';
 
@@ -70,7 +71,7 @@ export const measureAll = async (options: MeasureOptions): Promise<Measured> => 
       date: new Date().toISOString().slice(0, 10),
       machine: machine(),
       commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
-      memory: { ...memory, apiWatchKiB: apiWatch.watchKiB },
+      memory: { ...memory, apiWatchKiB: apiWatch.watchKiB, nftElementKiB: await nftElementKiB() },
       octets: { ...octets, eventOverhead: apiWatch.eventOverhead },
       lists: { ...lists, pagesOldEtcd: old.pages, watchList },
       apiEventMicros: apiWatch.eventMicros,
@@ -266,7 +267,7 @@ const memoryCosts = async (
   cluster: Cluster,
   options: MeasureOptions,
 ): Promise<{
-  readonly memory: Omit<Measured['memory'], 'apiWatchKiB'>;
+  readonly memory: Omit<Measured['memory'], 'apiWatchKiB' | 'nftElementKiB'>;
   readonly start: Measured['start'];
 }> => {
   const place = options.place(cluster);

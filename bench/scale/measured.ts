@@ -43,6 +43,8 @@ export interface Measured {
     readonly proxy: MemoryCosts;
     /** Of the API server, for each open watch. */
     readonly apiWatchKiB: number;
+    /** The most that nft takes for each element while it loads a table. */
+    readonly nftElementKiB: number;
   };
   readonly octets: {
     readonly service: number;

@@ -29,6 +29,7 @@ const measured = {
     node: { ...MEMORY, baseMiB: 70, serviceKiB: 0.25, endpointKiB: 0 },
     proxy: { ...MEMORY, baseMiB: 60 },
     apiWatchKiB: 100,
+    nftElementKiB: 2,
   },
   octets: { service: 1000, slice: 1000, endpoint: 100, pod: 8000, node: 12_000, eventOverhead: 0, gzipRatio: 0.1 },
   apiEventMicros: 20,
@@ -209,6 +210,8 @@ describe('memory', () => {
       expect(limit % 64).toBe(0);
     }
     expect(dns.limit).toBeGreaterThan(dns.mib * 1.2 + 146);
+    // nft's part, while it loads all elements.
+    expect(proxy.limit).toBeGreaterThan(proxy.mib * 1.1 + (proxyWork(cluster, measured).elements * 2) / 1024);
     expect(dnsPods.mib - dns.mib).toBeCloseTo((4000 * 0.5 * 2) / 1024);
   });
 });

@@ -242,29 +242,35 @@ export interface Memory {
   readonly limit: number;
 }
 
-const withRoom = (mib: number, ratio: number, caches: number): Memory => ({
+/** `more` is what comes to `mib` at the most, and `usually` what does most of the time. */
+const withRoom = (mib: number, ratio: number, more: number, usually = more / 2): Memory => ({
   mib,
-  request: roundUp(mib + caches / 2, 32),
-  limit: roundUp(mib * ratio + caches, 64) + 64,
+  request: roundUp(mib + usually, 32),
+  limit: roundUp(mib * ratio + more, 64) + 64,
 });
+
+/** An nft waits for the next change. */
+const WAITING_NFT_MIB = 3;
 
 export const memories = (
   cluster: Cluster,
-  { memory }: Measured,
+  measured: Measured,
 ): Readonly<Record<'dns' | 'dnsPods' | 'node' | 'nodeWatched' | 'proxy', Memory>> => {
   const endpoints = endpointsOf(cluster);
   const { services, headlessShare } = cluster;
-  const { dns, node, proxy } = memory;
+  const { dns, node, proxy, nftElementKiB } = measured.memory;
   const ratio = Math.max(dns.peakRatio, dns.relistRatio);
   const plain = memoryOf(dns, services, endpoints);
   const withPods = memoryOf(dns, services, endpoints, endpoints * dns.podKiB);
+  // Of headless Services it is told of the Service only.
+  const proxyMiB = memoryOf(proxy, services, endpoints * (1 - headlessShare));
+  const nftMiB = (proxyWork(cluster, measured).elements * nftElementKiB) / 1024;
   return {
     dns: withRoom(plain, ratio, FULL_CACHES_MIB),
     dnsPods: withRoom(withPods, ratio, FULL_CACHES_MIB),
     node: withRoom(node.baseMiB, node.peakRatio, NODE_CACHE_MIB),
     nodeWatched: withRoom(memoryOf(node, services, endpoints), node.peakRatio, NODE_CACHE_MIB),
-    // Of headless Services it is told of the Service only.
-    proxy: withRoom(memoryOf(proxy, services, endpoints * (1 - headlessShare)), proxy.peakRatio, 0),
+    proxy: withRoom(proxyMiB, proxy.peakRatio, nftMiB, WAITING_NFT_MIB),
   };
 };
 

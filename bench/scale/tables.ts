@@ -212,7 +212,11 @@ const proxyTable = (clusters: readonly Cluster[], measured: Measured): string =>
   bySize(clusters, [
     ['changes a second, each node', (cluster) => figure(proxyWork(cluster, measured).changes)],
     ['elements of sets and maps, one family', (cluster) => figure(proxyWork(cluster, measured).elements)],
-    ['cores for them, nft included', (cluster) => figure(proxyWork(cluster, measured).cores)],
+    [
+      'MiB of nft while it loads or lists them',
+      (cluster) => whole((proxyWork(cluster, measured).elements * measured.memory.nftElementKiB) / 1024),
+    ],
+    ['cores for changes, nft included', (cluster) => figure(proxyWork(cluster, measured).cores)],
     ['CPU s of a start, without nft', (cluster) => figure(proxyWork(cluster, measured).startCpuSeconds)],
     ['kB a second from the API server', (cluster) => figure(watches(cluster, measured).proxy.octets / 1000)],
   ]);
@@ -296,6 +300,7 @@ const constantsTable = ({ measured, queries }: Constants): string => {
       ['API server + etcd: CPU us for an object of a list, as WatchList', list(lists.watchList)],
       ['from memory, the watch cache (`resourceVersion=0`)', list(lists.cache)],
       ['by pages; with an etcd before 3.4.31', `${list(lists.pages)}; ${list(lists.pagesOldEtcd)}`],
+      ['nft: KiB for each element that it loads, at the most', figure(memory.nftElementKiB)],
       [
         `proxy: CPU ms of a change at ${whole(proxyChurn.changesPerSecond)} a second, own + nft; syncs a second`,
         `${figure(proxyChurn.ownMillis)} + ${figure(proxyChurn.toolMillis)}; ${figure(proxyChurn.syncsPerSecond)}`,

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type ChartRow, chartRows } from '#test/chart-rows.ts';
-import { helmTemplate } from '#test/helm.ts';
+import { at, helmTemplate } from '#test/helm.ts';
 import { POD_IP, PodScene } from '#test/pod-box/pod-scene.ts';
 import { ownWorkload } from '#test/pod-box/rendered-pod.ts';
 import { until } from '#test/until.ts';
@@ -115,6 +115,9 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
     const { values, chart } = row;
     const all = await helmTemplate(chart, values);
     const workload = ownWorkload(all);
+    // As the kubelet does: it sets what the proxy itself may not.
+    if (at(workload, 'spec.template.spec.initContainers.0.name') === 'sysctls')
+      expect(await (await scene.run(all, workload, { init: 'sysctls' })).process.exited).toBe(0);
     const box = await scene.run(all, workload);
     await box.ready();
     await until(async () =>

@@ -40,7 +40,7 @@ export class Images {
       env: { ...process.env, REVISION: revision },
       timeoutMs: 540_000,
     });
-    const driver = existsSync(join(storage, 'root/overlay')) ? 'overlay' : 'vfs';
+    const driver = existsSync(join(storage, 'root/vfs-images')) ? 'vfs' : 'overlay';
     const images = new Images(storage, kept !== undefined, driver);
     if (code === 0) return images;
     images.remove();

@@ -46,8 +46,9 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
   };
   /** All of them, sooner or later, and no others. */
   const usesItsRights = async (): Promise<void> => {
-    await until(() => scene.api.unused.length === 0).catch(() => undefined);
-    expect({ unused: scene.api.unused, refused: scene.api.refused }).toEqual({ unused: [], refused: [] });
+    await until(() => scene.api.unused.length === 0, 'the use of all rights', 30_000).catch(() => undefined);
+    const seen = { unused: scene.api.unused, refused: scene.api.refused };
+    expect(seen, scene.output).toEqual({ unused: [], refused: [] });
   };
   const ask = async (
     server: string,

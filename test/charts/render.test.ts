@@ -33,3 +33,45 @@ describe.each(chartRows())('$chart with values $name', ({ chart, values, elsewhe
     expect(renderFaults(text, { namespace: 'dns', elsewhere })).toEqual([]);
   });
 });
+
+describe.skipIf(reason !== '')(titled('a render', reason), () => {
+  const spoiled: readonly (readonly [what: string, from: RegExp, to: string, said: string])[] = [
+    ['a key twice', /replicas: 2/, 'replicas: 2\n  replicas: 3', 'no YAML: duplicated mapping key'],
+    [
+      'a word that YAML 1.1 takes for a truth',
+      /kubernetes\.io\/os: linux/,
+      'kubernetes.io/os: yes',
+      'YAML 1.1 and 1.2',
+    ],
+    ['what a template leaves', /image: ".*"/, 'image: "<no value>"', '"<no value>" is left over'],
+    ['no fixed tag', /image: ".*"/, 'image: "cluster-dns:latest"', 'has no fixed tag'],
+    [
+      'a volume that nobody mounts',
+      /- name: state\n\s+mountPath/,
+      '- name: other\n              mountPath',
+      'nobody mounts volume state',
+    ],
+    [
+      'a ConfigMap that is not there',
+      /configMap:\n(\s+)name: cluster-dns/,
+      'configMap:\n$1name: other',
+      'no ConfigMap other',
+    ],
+    ['an account that is not there', /serviceAccountName: .*/, 'serviceAccountName: other', 'no ServiceAccount other'],
+    ['a Service port that leads nowhere', /targetPort: 9153/, 'targetPort: 9154', 'leads to 9154, which no container'],
+    ['a role that is not there', /(roleRef:[\s\S]*?name: )cluster-dns/, '$1other', 'no ClusterRole other'],
+    ['a budget that allows no eviction', /maxUnavailable: 1\n/, 'maxUnavailable: 0\n', 'allows no eviction'],
+    [
+      'another namespace',
+      /kind: ConfigMap\nmetadata:\n {2}name: (.*)\n {2}namespace: .*/,
+      'kind: ConfigMap\nmetadata:\n  name: $1',
+      'is in namespace undefined',
+    ],
+  ];
+
+  it.each(spoiled)('with %s has a fault that is named', async (_what, from, to, said) => {
+    const text = await helmText('cluster-dns', { service: { clusterIP: '10.96.0.10' } });
+    expect(text).toMatch(from);
+    expect(renderFaults(text.replace(from, to), { namespace: 'kube-system' }).join('\n')).toContain(said);
+  });
+});

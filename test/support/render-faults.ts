@@ -2,6 +2,18 @@ import { isDeepStrictEqual } from 'node:util';
 import ipaddr from 'ipaddr.js';
 import { loadAll, YAML11_SCHEMA } from 'js-yaml';
 import { at, type Manifest, manifestsOf } from './helm.ts';
+import {
+  has,
+  type Labels,
+  labelFaults,
+  type Render,
+  type Rules,
+  selects,
+  selectsByAll,
+  twice,
+  workloadFaults,
+  workloadsOf,
+} from './workload-faults.ts';
 
 /** What a render may take for granted because others bring it. */
 export interface Expected {
@@ -21,7 +33,12 @@ export const renderFaults = (text: string, expected: Expected): readonly string[
   } catch (error) {
     return [`no YAML: ${(error as Error).message}`];
   }
-  const render: Render = { all, expected, workloads: workloadsOf(all) };
+  const render: Render = {
+    all,
+    workloads: workloadsOf(all),
+    namespace: expected.namespace,
+    elsewhere: expected.elsewhere ?? [],
+  };
   return [
     ...textFaults(text, all),
     ...twice(all.map(idOf)).map((id) => `${id}: there twice`),
@@ -34,60 +51,6 @@ export const renderFaults = (text: string, expected: Expected): readonly string[
   ];
 };
 
-interface Render {
-  readonly all: readonly Manifest[];
-  readonly expected: Expected;
-  readonly workloads: readonly Workload[];
-}
-
-/** A Deployment or DaemonSet with the template of its pods. */
-export interface Workload {
-  readonly manifest: Manifest;
-  readonly selector: Labels;
-  readonly labels: Labels;
-  readonly pod: Pod;
-}
-
-type Labels = Readonly<Record<string, string>>;
-
-interface Pod {
-  readonly serviceAccountName?: string;
-  readonly hostNetwork?: boolean;
-  readonly priorityClassName?: string;
-  readonly terminationGracePeriodSeconds?: number;
-  readonly volumes?: readonly Volume[];
-  readonly containers: readonly Container[];
-  readonly initContainers?: readonly Container[];
-  readonly [field: string]: unknown;
-}
-
-interface Volume {
-  readonly name: string;
-  readonly configMap?: {
-    readonly name: string;
-    readonly optional?: boolean;
-    readonly items?: readonly { readonly key: string }[];
-  };
-  readonly secret?: { readonly secretName: string; readonly optional?: boolean };
-}
-
-interface Container {
-  readonly name: string;
-  readonly image?: string;
-  readonly args?: readonly string[];
-  readonly ports?: readonly ContainerPort[];
-  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string; readonly subPath?: string }[];
-  readonly env?: readonly { readonly name: string }[];
-  readonly [field: string]: unknown;
-}
-
-interface ContainerPort {
-  readonly name?: string;
-  readonly containerPort: number;
-  readonly hostPort?: number;
-  readonly protocol?: string;
-}
-
 interface ServicePort {
   readonly name?: string;
   readonly port: number;
@@ -95,22 +58,7 @@ interface ServicePort {
   readonly targetPort?: number | string;
 }
 
-/** Deployments and DaemonSets of a render. */
-export const workloadsOf = (all: readonly Manifest[]): readonly Workload[] =>
-  all
-    .filter(({ kind }) => kind === 'Deployment' || kind === 'DaemonSet')
-    .map((manifest) => ({
-      manifest,
-      selector: (at(manifest, 'spec.selector.matchLabels') ?? {}) as Labels,
-      labels: (at(manifest, 'spec.template.metadata.labels') ?? {}) as Labels,
-      pod: at(manifest, 'spec.template.spec') as Pod,
-    }));
-
 const idOf = ({ kind, metadata: { namespace, name } }: Manifest): string => `${kind} ${namespace ?? ''}/${name}`;
-
-const twice = (names: readonly string[]): readonly string[] => [
-  ...new Set(names.filter((name, index) => names.indexOf(name) !== index)),
-];
 
 /** What a template that went wrong leaves in the text, and what YAML 1.1, which Kubernetes reads, takes for something else. */
 const textFaults = (text: string, all: readonly Manifest[]): readonly string[] => {
@@ -127,8 +75,6 @@ const textFaults = (text: string, all: readonly Manifest[]): readonly string[] =
 const CLUSTER_WIDE = new Set(['ClusterRole', 'ClusterRoleBinding', 'Namespace', 'PriorityClass']);
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const LABEL = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
-const LABEL_KEY = /^([a-z0-9]([-.a-z0-9]*[a-z0-9])?\/)?[A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?$/;
-const LABEL_VALUE = /^([A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?)?$/;
 const REQUIRED_LABELS = [
   'app.kubernetes.io/name',
   'app.kubernetes.io/instance',
@@ -150,135 +96,7 @@ const metadataFaults = ({ kind, metadata }: Manifest, { namespace }: Expected): 
   return [...faults, ...labelFaults(metadata.labels ?? {})];
 };
 
-const labelFaults = (labels: Labels): readonly string[] =>
-  Object.entries(labels)
-    .filter(([key, value]) => typeof value !== 'string' || !LABEL_KEY.test(key) || !LABEL_VALUE.test(value))
-    .map(([key, value]) => `label ${key}=${value} is not valid`);
-
-type Rules = (manifest: Manifest, render: Render) => readonly string[];
-
 const rulesOf = (kind: string): Rules => RULES[kind] ?? (() => []);
-
-const selects = (selector: Labels, labels: Labels): boolean =>
-  Object.entries(selector).every(([key, value]) => labels[key] === value);
-
-const has = ({ all, expected }: Render, kind: string, name: string): boolean =>
-  all.some((one) => one.kind === kind && one.metadata.name === name) ||
-  (expected.elsewhere ?? []).includes(`${kind} ${name}`);
-
-const workloadFaults: Rules = (manifest, render) => {
-  const workload = render.workloads.find((one) => one.manifest === manifest) as Workload;
-  const { selector, labels, pod } = workload;
-  const containers = [...(pod.initContainers ?? []), ...pod.containers];
-  const ports = pod.containers.flatMap(({ ports: own = [] }) => own);
-  const volumes = (pod.volumes ?? []).map(({ name }) => name);
-  const mounted = new Set(containers.flatMap(({ volumeMounts = [] }) => volumeMounts.map(({ name }) => name)));
-  const account = pod.serviceAccountName ?? 'default';
-  const faults = [...labelFaults(labels)];
-  if (Object.keys(selector).length === 0 || !selects(selector, labels))
-    faults.push('its selector does not select its own pods');
-  if (account !== 'default' && !has(render, 'ServiceAccount', account)) faults.push(`no ServiceAccount ${account}`);
-  if (pod.priorityClassName === undefined) faults.push('no priority class');
-  faults.push(
-    ...twice(containers.map(({ name }) => name)).map((name) => `two containers ${name}`),
-    ...twice(volumes).map((name) => `two volumes ${name}`),
-    ...twice(ports.map(({ name }) => name ?? '').filter((name) => name !== '')).map((name) => `two ports ${name}`),
-    ...twice(ports.map(numberOf)).map((port) => `two ports ${port}`),
-    ...ports.filter(({ name }) => name !== undefined && !isPortName(name)).map(({ name }) => `no port name: ${name}`),
-    ...volumes.filter((name) => !mounted.has(name)).map((name) => `nobody mounts volume ${name}`),
-    ...(pod.volumes ?? []).flatMap((volume) => volumeFaults(volume, render)),
-    ...containers.flatMap((container) => containerFaults(container, volumes)),
-    ...probeFaults(pod),
-    ...spreadFaults(pod, labels),
-  );
-  if (pod.hostNetwork === true)
-    for (const { containerPort, hostPort = containerPort } of ports)
-      if (hostPort !== containerPort)
-        faults.push(`hostPort ${hostPort} is not containerPort ${containerPort}, on the node's network`);
-  return faults;
-};
-
-const numberOf = ({ containerPort, protocol = 'TCP' }: ContainerPort): string => `${containerPort}/${protocol}`;
-
-const isPortName = (name: string): boolean => /^(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*$/.test(name) && name.length <= 15;
-
-const volumeFaults = ({ name, configMap, secret }: Volume, render: Render): readonly string[] => {
-  if (secret !== undefined && secret.optional !== true && !has(render, 'Secret', secret.secretName))
-    return [`volume ${name}: no Secret ${secret.secretName}`];
-  if (
-    configMap === undefined ||
-    configMap.optional === true ||
-    (render.expected.elsewhere ?? []).includes(`ConfigMap ${configMap.name}`)
-  )
-    return [];
-  const found = render.all.find((one) => one.kind === 'ConfigMap' && one.metadata.name === configMap.name);
-  if (found === undefined) return [`volume ${name}: no ConfigMap ${configMap.name}`];
-  const keys = Object.keys((at(found, 'data') ?? {}) as object);
-  return (configMap.items ?? [])
-    .filter(({ key }) => !keys.includes(key))
-    .map(({ key }) => `volume ${name}: ConfigMap ${configMap.name} has no ${key}`);
-};
-
-const containerFaults = (container: Container, volumes: readonly string[]): readonly string[] => {
-  const { name, image = '', volumeMounts = [], env = [] } = container;
-  const faults = [
-    ...volumeMounts.filter((mount) => !volumes.includes(mount.name)).map((mount) => `no volume ${mount.name}`),
-    ...twice(volumeMounts.map(({ mountPath }) => mountPath)).map((path) => `two volumes at ${path}`),
-    ...twice(env.map((one) => one.name)).map((one) => `two variables ${one}`),
-  ];
-  if (!/^[^\s:@]+(:\d+\/[^\s:@]+)?(:[\w.-]+|@sha256:[0-9a-f]{64})$/.test(image) || image.endsWith(':latest'))
-    faults.push(`image "${image}" has no fixed tag`);
-  return faults.map((fault) => `container ${name}: ${fault}`);
-};
-
-/** Probes ask a port that some container of the pod declares, by name or by number, or one of the program's HTTP ports. */
-const probeFaults = (pod: Pod): readonly string[] => {
-  const ports = pod.containers.flatMap(({ ports: own = [] }) => own);
-  const faults: string[] = [];
-  for (const container of pod.containers)
-    for (const kind of ['livenessProbe', 'readinessProbe', 'startupProbe']) {
-      const probe = container[kind] as { httpGet?: { port: number | string; path: string } } | undefined;
-      const port = probe?.httpGet?.port;
-      if (typeof port === 'string' && !ports.some((one) => one.name === port)) faults.push(`${kind}: no port ${port}`);
-      if (probe?.httpGet !== undefined && !probe.httpGet.path?.startsWith('/')) faults.push(`${kind}: no path`);
-    }
-  return faults;
-};
-
-/** Spread and anti-affinity are about the pod's own kind. */
-const spreadFaults = (pod: Pod, labels: Labels): readonly string[] => {
-  const terms = (at(pod, 'affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution') ??
-    []) as readonly object[];
-  const preferred = (at(pod, 'affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution') ??
-    []) as readonly object[];
-  const all = [
-    ...terms,
-    ...preferred.map((one) => at(one, 'podAffinityTerm')),
-    ...((pod.topologySpreadConstraints ?? []) as readonly object[]),
-  ];
-  return all
-    .filter((one) => !selectsByAll(at(one, 'labelSelector'), labels))
-    .map((one) => `spread over what it is not: ${JSON.stringify(one)}`);
-};
-
-interface Expression {
-  readonly key: string;
-  readonly operator: string;
-  readonly values?: readonly string[];
-}
-
-/** A label selector in its long form; one that is not there selects nothing. */
-const selectsByAll = (selector: unknown, labels: Labels): boolean =>
-  selector !== undefined &&
-  selects((at(selector, 'matchLabels') ?? {}) as Labels, labels) &&
-  ((at(selector, 'matchExpressions') ?? []) as readonly Expression[]).every(({ key, operator, values = [] }) => {
-    const value = labels[key];
-    if (operator === 'Exists') return value !== undefined;
-    if (operator === 'DoesNotExist') return value === undefined;
-    return operator === 'In'
-      ? value !== undefined && values.includes(value)
-      : value === undefined || !values.includes(value);
-  });
 
 const serviceFaults: Rules = (manifest, render) => {
   const spec = manifest.spec as {
@@ -300,7 +118,7 @@ const serviceFaults: Rules = (manifest, render) => {
   ];
   if (Object.keys(selector).length === 0) faults.push('selects everything, or nothing');
   const targets = render.workloads.filter(({ labels }) => selects(selector, labels));
-  if (targets.length === 0 && !(render.expected.elsewhere ?? []).includes(`Pods ${JSON.stringify(selector)}`))
+  if (targets.length === 0 && !render.elsewhere.includes(`Pods ${JSON.stringify(selector)}`))
     faults.push(`selects no pods: ${JSON.stringify(selector)}`);
   for (const { manifest: workload, pod } of targets) {
     const open = pod.containers.flatMap(({ ports: own = [] }) => own);
@@ -370,7 +188,7 @@ const bindingFaults: Rules = (manifest, render) => {
   const faults = has(render, roleRef.kind, roleRef.name) ? [] : [`no ${roleRef.kind} ${roleRef.name}`];
   for (const { kind, name, namespace } of subjects) {
     if (!has(render, kind, name)) faults.push(`no ${kind} ${name}`);
-    if (kind === 'ServiceAccount' && namespace !== render.expected.namespace)
+    if (kind === 'ServiceAccount' && namespace !== render.namespace)
       faults.push(`${name} is in namespace ${namespace}`);
   }
   return subjects.length === 0 ? ['binds nobody', ...faults] : faults;
@@ -404,8 +222,8 @@ const monitorFaults: Rules = (manifest, render) => {
   for (const { port } of wanted)
     if (!found.every((ports) => ports.some(({ name }) => name === port))) faults.push(`no port ${port}`);
   const namespaces = at(manifest, 'spec.namespaceSelector.matchNames') as readonly string[] | undefined;
-  const isElsewhere = manifest.metadata.namespace !== render.expected.namespace;
-  if (isElsewhere && !namespaces?.includes(render.expected.namespace)) faults.push('does not look into the namespace');
+  const isElsewhere = manifest.metadata.namespace !== render.namespace;
+  if (isElsewhere && !namespaces?.includes(render.namespace)) faults.push('does not look into the namespace');
   return faults;
 };
 

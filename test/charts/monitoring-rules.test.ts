@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { dump } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { outcome } from '#test/command.ts';
-import { helmTemplate } from '#test/helm.ts';
+import { at, helmTemplate } from '#test/helm.ts';
 import { missing, titled } from '../root/needs.ts';
 import { ALERT_CASES, type AlertCase, TARGET } from './monitoring/alert-cases.ts';
 import { dashboardOf, MONITORED, type Monitored, type Rule, ruleGroupsOf, rulesFile } from './monitoring/files.ts';
@@ -80,5 +80,31 @@ describe.skipIf(NO_HELM !== '')(titled('rules and dashboards in the charts', NO_
     const [map] = objects.filter(({ metadata }) => metadata.labels?.grafana_dashboard === '1');
     const texts = Object.values(map?.data as Readonly<Record<string, string>>);
     expect(texts.map((text) => JSON.parse(text))).toEqual([dashboardOf(chart)]);
+  });
+
+  it.each(MONITORED)('have the address in front that the values of %s give', async (chart) => {
+    const values = {
+      ...NEEDED[chart],
+      prometheus: { rules: { enabled: true, runbookUrl: 'https://docs.example/$1/' } },
+    };
+    const rendered = (await helmTemplate(chart, values)).find(({ kind }) => kind === 'PrometheusRule');
+    const urls = (groups: readonly { rules: readonly Rule[] }[]) =>
+      groups.flatMap(({ rules }) => rules).map(({ annotations }) => annotations.runbook_url);
+    expect(urls(at(rendered, 'spec.groups') as readonly { rules: readonly Rule[] }[])).toEqual(
+      urls(ruleGroupsOf(chart)).map((place) => `https://docs.example/$1/${place}`),
+    );
+  });
+
+  it.each([
+    ['left out where no server block has kubernetes', '.:53 {\n    whoami\n}\n', false],
+    ['there where another server block has it', '.:53 {\n    whoami\n}\na.test:53 {\n    kubernetes a.test\n}\n', true],
+    ['there where the Corefile is not seen whole', '.:53 {\n    import /etc/more/*\n}\n', true],
+  ])("on the cluster's data are %s", async (_, corefile, isThere) => {
+    const probes = { livenessProbe: { enabled: false }, readinessProbe: { enabled: false } };
+    const values = { ...NEEDED['cluster-dns'], ...probes, corefile, prometheus: { rules: { enabled: true } } };
+    const rules = (await helmTemplate('cluster-dns', values)).find(({ kind }) => kind === 'PrometheusRule');
+    expect(at(rules, 'spec.groups')).toEqual(
+      ruleGroupsOf('cluster-dns').filter(({ name }) => isThere || name !== 'cluster-dns-cluster-data'),
+    );
   });
 });

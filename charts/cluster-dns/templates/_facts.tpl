@@ -4,7 +4,7 @@ that it holds for `corefile` and for `servers`. `unseen` is whether there is mor
 */}}
 {{- define "cluster-dns.facts" -}}
 {{- $text := include "cluster-dns.corefile" . -}}
-{{- $facts := dict "ports" list "health" 0 "ready" 0 "metrics" 0 "lameduckSeconds" 0 "services" false "namespaces" false "endpointSlices" false "pods" false "state" "" "domain" "" "unseen" .Values.deployment.skipConfig -}}
+{{- $facts := dict "ports" list "health" 0 "ready" 0 "metrics" 0 "lameduckSeconds" 0 "services" false "namespaces" false "endpointSlices" false "pods" false "kubernetes" false "state" "" "domain" "" "unseen" .Values.deployment.skipConfig -}}
 {{- $depth := 0 -}}
 {{- $snippets := regexFindAll `(?m)^\s*\([^)\s]+\)\s*\{` $text -1 | join " " -}}
 {{- $directive := "" -}}
@@ -58,6 +58,7 @@ that it holds for `corefile` and for `servers`. `unseen` is whether there is mor
 {{/* Takes over what a directive at its end turns out to list. Writes nothing. */}}
 {{- define "cluster-dns.closeDirective" -}}
 {{- $facts := .facts -}}
+{{- if eq .directive "kubernetes" }}{{ $_ := set $facts "kubernetes" true }}{{ end -}}
 {{- if and (has .directive (list "kubernetes" "service_watch")) .block.inCluster -}}
   {{- $_ := set $facts "services" true -}}
   {{- if .block.endpoints }}{{ $_ := set $facts "endpointSlices" true }}{{ end -}}

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PLUGINS } from '#plugins/index.ts';
+import { CapturedIo } from '#test/captured-io.ts';
 import { runCommand } from '../../src/cli/commands.ts';
 
 interface Line {
@@ -14,20 +15,10 @@ interface Line {
 }
 
 let directory: string;
-let stdout: string;
-let stderr: string;
-const io = {
-  stdout: (text: string) => {
-    stdout += text;
-  },
-  stderr: (text: string) => {
-    stderr += text;
-  },
-};
+let io: CapturedIo;
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'cluster-dns-compat-'));
-  stdout = '';
-  stderr = '';
+  io = new CapturedIo();
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
@@ -35,14 +26,14 @@ const compat = async (text: string, ...flags: string[]): Promise<number> => {
   const file = join(directory, 'Corefile');
   writeFileSync(file, text);
   const code = await runCommand(['check', '--compat', ...flags, file], io);
-  stdout = stdout.replaceAll(file, 'Corefile').replaceAll(directory, '');
+  io.out = io.out.replaceAll(file, 'Corefile').replaceAll(directory, '');
   return code;
 };
 
 /** All lines of the first Corefile, from the JSON. */
 const linesOf = async (text: string): Promise<readonly Line[]> => {
   await compat(text, '-o', 'json');
-  return JSON.parse(stdout).corefiles[0].compatibility.texts.flatMap((one: { lines: readonly Line[] }) => one.lines);
+  return JSON.parse(io.out).corefiles[0].compatibility.texts.flatMap((one: { lines: readonly Line[] }) => one.lines);
 };
 
 const statuses = async (text: string): Promise<readonly string[]> => (await linesOf(text)).map(({ status }) => status);
@@ -59,7 +50,7 @@ describe('a Corefile that fits', () => {
 }
 `;
     expect(await compat(text)).toBe(0);
-    expect(stdout).toBe(`Corefile
+    expect(io.out).toBe(`Corefile
 
          1  # the cluster's
 ok       2  .:53 {
@@ -81,15 +72,15 @@ It fits: the server starts with it as it is.
   2 lines that work otherwise: 4, 7
 What else differs, seldom met: docs/differences.md
 `);
-    expect(stderr).toBe('');
+    expect(io.err).toBe('');
   });
 
   it('may name interfaces and files that are not here', async () => {
     expect(
       await compat('. {\n    bind eth77\n    forward . tls://192.0.2.1 {\n        tls /none/ca.pem\n    }\n}\n'),
     ).toBe(0);
-    expect(stdout).toContain('the interface eth77 is not looked at');
-    expect(stdout).toContain('/none/ca.pem is not looked at');
+    expect(io.out).toContain('the interface eth77 is not looked at');
+    expect(io.out).toContain('/none/ca.pem is not looked at');
   });
 });
 
@@ -97,12 +88,12 @@ describe('what does not fit', () => {
   it('is told with the plugin, what is lost without it, and the way out, and ends with 1', async () => {
     const text = '. {\n    rewrite name a b\n    template ANY ANY x {\n        rcode NXDOMAIN\n    }\n    trace\n}\n';
     expect(await compat(text)).toBe(1);
-    expect(stdout).toContain(
+    expect(io.out).toContain(
       'missing  2      rewrite name a b\n                ^ rewrite is not built. Answers change without it:',
     );
-    expect(stdout).toContain('missing  6      trace\n                ^ trace is not built. Answers stay as they are: ');
-    expect(stdout).toContain('It does not fit: the server would not start with it.');
-    expect(stdout).toContain('  5 lines that are not built: 2 rewrite, 3 template, 6 trace\n');
+    expect(io.out).toContain('missing  6      trace\n                ^ trace is not built. Answers stay as they are: ');
+    expect(io.out).toContain('It does not fit: the server would not start with it.');
+    expect(io.out).toContain('  5 lines that are not built: 2 rewrite, 3 template, 6 trace\n');
   });
 
   it.each(PLUGINS.filter((plugin) => 'unbuilt' in plugin).map(({ name }) => name))('is said of %s', async (name) => {
@@ -149,8 +140,8 @@ describe('what does not fit', () => {
   it('in an imported file is told under its name', async () => {
     writeFileSync(join(directory, 'part.conf'), '# a comment\nrewrite name a b\n');
     expect(await compat('. {\n    import part.conf\n    whoami\n}\n')).toBe(1);
-    expect(stdout).toContain('\n/part.conf\n\n         1  # a comment\nmissing  2  rewrite name a b\n');
-    expect(stdout).toContain('1 line that is not built: /part.conf:2 rewrite');
+    expect(io.out).toContain('\n/part.conf\n\n         1  # a comment\nmissing  2  rewrite name a b\n');
+    expect(io.out).toContain('1 line that is not built: /part.conf:2 rewrite');
   });
 });
 

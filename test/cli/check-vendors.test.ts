@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadAll } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CapturedIo } from '#test/captured-io.ts';
 import { ask } from '#test/dns-client.ts';
 import { FakeUpstream } from '#test/fake-upstream.ts';
 import { freePort, startProcess } from '#test/process.ts';
@@ -34,16 +35,10 @@ const textsOf = (file: string): Readonly<Record<string, string>> => {
 };
 
 const compat = async (file: string) => {
-  let stdout = '';
-  const io = {
-    stdout: (text: string) => {
-      stdout += text;
-    },
-    stderr: () => undefined,
-  };
+  const io = new CapturedIo();
   const code = await runCommand(['check', '--compat', '-o', 'json', join(FOLDER, file)], io);
   const lines: readonly { line: number; status: string; subject: string; notes: readonly unknown[] }[] = JSON.parse(
-    stdout,
+    io.out,
   ).corefiles.flatMap((one: { compatibility: { texts: { lines: unknown[] }[] } }) =>
     one.compatibility.texts.flatMap((text) => text.lines),
   );

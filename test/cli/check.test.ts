@@ -4,24 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { CapturedIo } from '#test/captured-io.ts';
 import { runCommand } from '../../src/cli/commands.ts';
 import { UsageError } from '../../src/cli/flags.ts';
 
 let directory: string;
-let stdout: string;
-let stderr: string;
-const io = {
-  stdout: (text: string) => {
-    stdout += text;
-  },
-  stderr: (text: string) => {
-    stderr += text;
-  },
-};
+let io: CapturedIo;
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'cluster-dns-check-'));
-  stdout = '';
-  stderr = '';
+  io = new CapturedIo();
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
@@ -30,12 +21,12 @@ const check = async (text: string | Buffer, ...flags: string[]): Promise<number>
   const file = join(directory, 'input');
   writeFileSync(file, text);
   const code = await runCommand(['check', ...flags, file], io);
-  [stdout, stderr] = [stdout, stderr].map((out) => out.replaceAll(file, 'FILE')) as [string, string];
+  [io.out, io.err] = [io.out, io.err].map((out) => out.replaceAll(file, 'FILE')) as [string, string];
   return code;
 };
 
 /** First lines of faults, which stand in the first column. */
-const headlines = (): string[] => stderr.match(/^\S.*$/gm) ?? [];
+const headlines = (): string[] => io.err.match(/^\S.*$/gm) ?? [];
 
 const configMap = (data: string, name = 'coredns'): string =>
   `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ${name}\n  namespace: kube-system\ndata:\n${data}`;
@@ -46,12 +37,12 @@ const asBlock = (text: string): string => text.replace(/^(?=.)/gm, '    ');
 describe('a ConfigMap', () => {
   it('is content with a good Corefile, and says which', async () => {
     expect(await check(configMap('  Corefile: |\n    .:53 {\n      whoami\n    }\n'))).toBe(0);
-    expect([stdout, stderr]).toEqual(['FILE: ConfigMap kube-system/coredns, key Corefile: OK\n', '']);
+    expect([io.out, io.err]).toEqual(['FILE: ConfigMap kube-system/coredns, key Corefile: OK\n', '']);
   });
 
   it('has its faults where they stand in the file', async () => {
     expect(await check(configMap(`  Corefile: |\n${asBlock(FAULTY)}`))).toBe(1);
-    expect(stderr).toBe(`FILE:10:9: Error during parsing: Unknown directive 'kuberntes'
+    expect(io.err).toBe(`FILE:10:9: Error during parsing: Unknown directive 'kuberntes'
   10 |         kuberntes cluster.local
      |         ^^^^^^^^^
   hint: did you mean "kubernetes"?
@@ -65,10 +56,10 @@ describe('a ConfigMap', () => {
     ['single quotes', configMap(`  Corefile: '${FAULTY.replaceAll('\n', '\n\n    ')}'\n`)],
   ])('has them in %s, too, and tells the place in the Corefile', async (_, text) => {
     expect(await check(text)).toBe(1);
-    const [, line, column, rest] = /^FILE:(\d+):(\d+): (.*)$/m.exec(stderr) ?? [];
+    const [, line, column, rest] = /^FILE:(\d+):(\d+): (.*)$/m.exec(io.err) ?? [];
     expect(rest).toMatch(/^ConfigMap \S+, key Corefile:3:[15]: Error during parsing: Unknown directive 'kuberntes'$/);
     expect(text.split('\n')[Number(line) - 1]?.slice(Number(column) - 1)).toMatch(/^kuberntes /);
-    expect(stderr).toMatch(/\n {2}3 \|( +)kuberntes cluster.local\n {4}\|\1\^{9}\n/);
+    expect(io.err).toMatch(/\n {2}3 \|( +)kuberntes cluster.local\n {4}\|\1\^{9}\n/);
   });
 
   it('in a folded block is told by its own lines', async () => {
@@ -88,9 +79,9 @@ describe('a ConfigMap', () => {
 
   it('tells a place that a message names in the file as well', async () => {
     await check(configMap('  Corefile: |\n    .:53 {\n      whoami\n    }\n    .:53 {\n      whoami\n    }\n'));
-    expect(stderr).toContain('FILE:11:5: cannot serve dns://.:53 - it is already defined');
-    expect(stderr).toContain('FILE:8:5');
-    expect(stderr).not.toContain('/etc/coredns');
+    expect(io.err).toContain('FILE:11:5: cannot serve dns://.:53 - it is already defined');
+    expect(io.err).toContain('FILE:8:5');
+    expect(io.err).not.toContain('/etc/coredns');
   });
 
   it('of a List is found, and each Corefile of several is checked', async () => {
@@ -100,14 +91,14 @@ describe('a ConfigMap', () => {
       data: { Corefile: '.:53 {\n  whoami\n}\n', 'other.yaml': 'x' },
     }));
     expect(await check(JSON.stringify({ kind: 'List', items }))).toBe(0);
-    expect(stdout.match(/ConfigMap dns\/\w/g)).toEqual(['ConfigMap dns/a', 'ConfigMap dns/b']);
+    expect(io.out.match(/ConfigMap dns\/\w/g)).toEqual(['ConfigMap dns/a', 'ConfigMap dns/b']);
   });
 
   it('is not checked under the key that kubeadm keeps the last Corefile under', async () => {
     const text =
       '  Corefile: |\n    .:53 {\n      whoami\n    }\n  Corefile-backup: |\n    .:53 {\n      proxy . 192.0.2.1\n    }\n';
     expect(await check(configMap(text))).toBe(0);
-    expect(stdout).toBe('FILE: ConfigMap kube-system/coredns, key Corefile: OK\n');
+    expect(io.out).toBe('FILE: ConfigMap kube-system/coredns, key Corefile: OK\n');
   });
 
   it('may lack what only the machine that serves it has', async () => {
@@ -126,9 +117,9 @@ describe('a ConfigMap', () => {
       /^FILE:8:7: warning: the variable CHECK_PORT is not known here and is read as empty$/,
     );
     vi.stubEnv('CHECK_PORT', '1053');
-    stderr = '';
+    io.err = '';
     expect(await check(text)).toBe(0);
-    expect(stderr).toBe('');
+    expect(io.err).toBe('');
     vi.unstubAllEnvs();
   });
 });
@@ -147,7 +138,7 @@ describe('imports of a ConfigMap', () => {
       "FILE:21:5: Error during parsing: Unknown directive 'forwad'",
       "FILE:22:31: ConfigMap kube-system/coredns-custom, key zone.server:2:2: Error during parsing: Unknown directive 'whoam'",
     ]);
-    expect(stderr).toContain('imported at FILE:9:14 (/etc/coredns/custom/bad.override)');
+    expect(io.err).toContain('imported at FILE:9:14 (/etc/coredns/custom/bad.override)');
   });
 
   it('say how the parts can be had where nothing matches', async () => {
@@ -156,7 +147,7 @@ describe('imports of a ConfigMap', () => {
       'FILE:9:14: warning: No files matching import glob pattern: custom/*.override',
       'FILE:11:12: warning: No files matching import glob pattern: /etc/coredns/custom/*.server',
     ]);
-    expect(stderr).toContain('kubectl get configmap coredns coredns-custom -o yaml');
+    expect(io.err).toContain('kubectl get configmap coredns coredns-custom -o yaml');
   });
 
   it('find a key beside the Corefile, and miss one that is not there', async () => {
@@ -202,7 +193,7 @@ spec:
     expect(headlines()).toEqual([
       expect.stringMatching(/key a\.conf:1:1: Error during parsing: Unknown directive 'whoam'$/),
     ]);
-    expect(stderr).toContain('(/config/more.d/a.conf)');
+    expect(io.err).toContain('(/config/more.d/a.conf)');
   });
 });
 
@@ -212,7 +203,7 @@ describe('a template of node-cache', () => {
 
   it('is read as it will be filled in', async () => {
     expect(await check(configMap(template(), 'node-local-dns'))).toBe(0);
-    expect([stdout, stderr]).toEqual(['FILE: ConfigMap kube-system/node-local-dns, key Corefile: OK\n', '']);
+    expect([io.out, io.err]).toEqual(['FILE: ConfigMap kube-system/node-local-dns, key Corefile: OK\n', '']);
   });
 
   it('has its faults where the template has them', async () => {
@@ -251,7 +242,7 @@ describe('a stream', () => {
   it('that is empty is no success: the command before it has failed', async () => {
     piped('\n');
     expect(await runCommand(['check', '-'], io)).toBe(1);
-    expect(stderr).toBe('stdin: there is nothing in it\n');
+    expect(io.err).toBe('stdin: there is nothing in it\n');
   });
 });
 
@@ -302,7 +293,7 @@ describe('bad input', () => {
     ['JSON that is cut', '{"kind": "ConfigMap", "data": {', /^FILE:1:\d+: not YAML: /],
   ])('is told: %s', async (_, text, message) => {
     expect(await check(text)).toBe(1);
-    expect(stdout).toBe('');
+    expect(io.out).toBe('');
     expect(headlines()).toEqual([expect.stringMatching(message)]);
   });
 
@@ -319,8 +310,8 @@ describe('bad input', () => {
     mkdirSync(join(directory, 'folder'));
     expect(await runCommand(['check', '--compat', join(directory, 'folder')], io)).toBe(1);
     expect(await runCommand(['check', '-o', 'json', join(directory, 'none')], io)).toBe(1);
-    expect(stderr).toContain('is a directory');
-    expect(JSON.parse(stdout)).toMatchObject({ ok: false, inputFaults: [expect.stringContaining('no such file')] });
+    expect(io.err).toContain('is a directory');
+    expect(JSON.parse(io.out)).toMatchObject({ ok: false, inputFaults: [expect.stringContaining('no such file')] });
   });
 
   it('of a mebibyte with thousands of faults is told within seconds', async () => {
@@ -346,7 +337,7 @@ describe('bad input', () => {
 describe('-o json', () => {
   it('has every fault with its places', async () => {
     expect(await check(configMap(`  Corefile: |\n${asBlock(FAULTY)}`), '-o', 'json')).toBe(1);
-    expect(JSON.parse(stdout)).toEqual({
+    expect(JSON.parse(io.out)).toEqual({
       ok: false,
       inputFaults: [],
       corefiles: [

@@ -3,30 +3,21 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CapturedIo } from '#test/captured-io.ts';
 import { runCommand } from '../../src/cli/commands.ts';
 
 const EXAMPLES = ['--manifests', 'examples', '--node', 'n1', '--cluster-cidr', '10.244.0.0/16'];
 const MODES = ['nftables', 'iptables', 'ipvs'];
 
 let directory: string;
-let stdout: string;
-let stderr: string;
-const io = {
-  stdout: (text: string) => {
-    stdout += text;
-  },
-  stderr: (text: string) => {
-    stderr += text;
-  },
-};
+let io: CapturedIo;
 const run = async (...args: string[]): Promise<number> => {
-  stdout = '';
-  stderr = '';
+  io = new CapturedIo();
   return runCommand(['proxy', ...args], io);
 };
 /** Standard error, a line each, without the command's name. */
 const faults = (command: string): string[] =>
-  stderr
+  io.err
     .split('\n')
     .slice(0, -1)
     .map((line) => line.replace(`cluster-dns proxy ${command}: `, ''));
@@ -55,32 +46,32 @@ describe('cluster-dns proxy', () => {
   it('tells its commands, and what each does', async () => {
     expect(await run('help')).toBe(0);
     for (const name of ['run', 'render', 'diff', 'explain', 'trace', 'cleanup'])
-      expect(stdout).toMatch(new RegExp(`^ {2}${name} `, 'm'));
-    const help = stdout;
+      expect(io.out).toMatch(new RegExp(`^ {2}${name} `, 'm'));
+    const help = io.out;
     for (const flag of ['-h', '--help']) {
       expect(await run(flag)).toBe(0);
-      expect(stdout).toBe(help);
+      expect(io.out).toBe(help);
     }
   });
 
   it.each(['run', 'render', 'diff', 'explain', 'trace', 'cleanup'])('%s -h explains it', async (name) => {
     for (const flag of ['-h', '--help']) {
       expect(await run(name, flag)).toBe(0);
-      expect(stdout).toContain(`Usage: cluster-dns proxy ${name}`);
-      expect(stderr).toBe('');
+      expect(io.out).toContain(`Usage: cluster-dns proxy ${name}`);
+      expect(io.err).toBe('');
     }
   });
 
   it('guesses what a misspelled command was to be', async () => {
     expect(await run('rendr')).toBe(1);
-    expect(stderr).toContain('there is no command "rendr"; did you mean "render"?');
+    expect(io.err).toContain('there is no command "rendr"; did you mean "render"?');
     expect(await run()).toBe(1);
-    expect(stderr).toContain('which command?');
+    expect(io.err).toContain('which command?');
   });
 
   it("points somebody who gives it kube-proxy's flags to run", async () => {
     expect(await run('--config', '/var/lib/kube-proxy/config.conf')).toBe(1);
-    expect(stderr).toContain('cluster-dns proxy run --config ...');
+    expect(io.err).toContain('cluster-dns proxy run --config ...');
   });
 });
 
@@ -91,7 +82,7 @@ describe('a command line of the tools', () => {
     ['trace', '10.0.0.1', '10.96.0.7:80'],
   ])('%s wants to know where the cluster is', async (...args) => {
     expect(await run(...args)).toBe(1);
-    expect(stderr).toContain('where is the cluster? Give --manifests DIR or --kubeconfig FILE');
+    expect(io.err).toContain('where is the cluster? Give --manifests DIR or --kubeconfig FILE');
   });
 
   it('is told all that is wrong with it at once, with flags as they were written', async () => {
@@ -106,7 +97,7 @@ describe('a command line of the tools', () => {
       `${missing} is not a directory`,
       'there is nothing to be named: the whole rule set is printed; proxy explain tells of one Service',
     ]);
-    expect(stdout).toBe('');
+    expect(io.out).toBe('');
   });
 
   it('names one cluster, not two', async () => {
@@ -118,7 +109,7 @@ describe('a command line of the tools', () => {
     expect(
       await run('render', '--manifests', 'examples', '--node', 'n1', '--config', 'test/cli/kube-proxy/config.conf'),
     ).toBe(0);
-    expect(stderr).toBe('');
+    expect(io.err).toBe('');
     const missing = join(directory, 'none');
     expect(
       await run('render', '--config', 'test/cli/kube-proxy/config.conf', '--node', 'n1', '--kubeconfig', missing),
@@ -135,7 +126,7 @@ describe('a command line of the tools', () => {
 
   it('needs no node where there are no Nodes, and says how it is then', async () => {
     expect(await run('render', '--manifests', cluster('a', WEB), '--node', 'here')).toBe(0);
-    expect(stderr).toBe(
+    expect(io.err).toBe(
       `# ${join(directory, 'a')} has no Node objects: node "here" is taken as one without addresses and zone\n`,
     );
   });
@@ -147,10 +138,10 @@ describe('a command line of the tools', () => {
       'apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: iptables\nclusterCIDR: 10.244.0.0/16\n',
     );
     expect(await run('render', '--config', file, '--manifests', 'examples', '--hostname-override=n1')).toBe(0);
-    const byFile = stdout;
+    const byFile = io.out;
     expect(await run('render', ...EXAMPLES, '--proxy-mode=iptables')).toBe(0);
-    expect(byFile).toBe(stdout);
-    expect(stdout).toContain('*nat');
+    expect(byFile).toBe(io.out);
+    expect(io.out).toContain('*nat');
   });
 
   it('is told the place of a fault in that file', async () => {
@@ -189,7 +180,7 @@ describe('cluster-dns proxy render', () => {
     const texts = new Set<string>();
     for (let turn = 0; turn < 5; turn++) {
       expect(await run('render', ...EXAMPLES, '--mode', mode)).toBe(0);
-      texts.add(stdout);
+      texts.add(io.out);
     }
     expect(texts.size).toBe(1);
     const documents = [
@@ -200,9 +191,9 @@ describe('cluster-dns proxy render', () => {
     ];
     const [forward, backward] = [cluster('f', ...documents), cluster('b', ...documents.reverse())];
     expect(await run('render', '--manifests', forward, '--mode', mode, '--node', 'n1')).toBe(0);
-    const first = stdout;
+    const first = io.out;
     expect(await run('render', '--manifests', backward, '--mode', mode, '--node', 'n1')).toBe(0);
-    expect(stdout).toBe(first);
+    expect(io.out).toBe(first);
   });
 
   it.each(
@@ -211,21 +202,21 @@ describe('cluster-dns proxy render', () => {
     const ranges = '10.244.0.0/16,fd00:10:244::/64';
     const flags = ['--manifests', 'examples', '--node', 'n1', '--cluster-cidr', ranges];
     expect(await run('render', ...flags, '--mode', mode, '--ip-family', family)).toBe(0);
-    expect(stderr).toBe('');
-    await expect(stdout).toMatchFileSnapshot(`rendered/${mode}-${family}.txt`);
+    expect(io.err).toBe('');
+    await expect(io.out).toMatchFileSnapshot(`rendered/${mode}-${family}.txt`);
   });
 
   it.each(MODES)('comments the layout of %s mode where it is asked to', async (mode) => {
     await run('render', ...EXAMPLES, '--mode', mode);
-    const plain = stdout;
+    const plain = io.out;
     expect(await run('render', ...EXAMPLES, '--mode', mode, '--explain')).toBe(0);
     const comments = (text: string): string[] => text.split('\n').filter((line) => /^\s*#/.test(line));
-    expect(comments(stdout).length).toBeGreaterThan(comments(plain).length + 3);
+    expect(comments(io.out).length).toBeGreaterThan(comments(plain).length + 3);
   });
 
   it('names iptables chains as every cluster has them', async () => {
     await run('render', ...EXAMPLES, '--mode', 'iptables');
-    const lines = stdout.split('\n');
+    const lines = io.out.split('\n');
     for (const [label, chain] of GOLDEN)
       expect(lines).toContainEqual(expect.stringMatching(`^-A KUBE-SERVICES .*"${label} cluster IP".* -j ${chain}$`));
     for (const [place, chain] of GOLDEN_ENDPOINTS)
@@ -240,8 +231,8 @@ describe('cluster-dns proxy render', () => {
 
   it('prints one part of the IPVS text where it is asked to, and knows which there are', async () => {
     expect(await run('render', ...EXAMPLES, '--mode', 'ipvs', '--part', 'ipset')).toBe(0);
-    expect(stdout).toMatch(/^(create|#|add) /);
-    expect(stdout).not.toContain('*nat');
+    expect(io.out).toMatch(/^(create|#|add) /);
+    expect(io.out).not.toContain('*nat');
     expect(await run('render', ...EXAMPLES, '--mode', 'ipvs', '--part', 'nft')).toBe(1);
     expect(faults('render')).toEqual(['--part: "nft" is none of sysctl, ipset, iptables, ipvsadm, addresses']);
     expect(await run('render', ...EXAMPLES, '--part', 'ipset')).toBe(1);
@@ -253,8 +244,8 @@ describe('cluster-dns proxy render', () => {
     const canary = ':KUBE-PROXY-CANARY - [0:0]\n';
     writeFileSync(save, `*filter\n${canary}COMMIT\n*nat\n${canary}:KUBE-SVC-AAAAAAAAAAAAAAAA - [0:0]\nCOMMIT\n`);
     expect(await run('render', ...EXAMPLES, '--mode', 'iptables', '--over', save)).toBe(0);
-    expect(stdout).toContain('-X KUBE-SVC-AAAAAAAAAAAAAAAA\n');
-    expect(stdout).not.toContain('-N KUBE-PROXY-CANARY');
+    expect(io.out).toContain('-X KUBE-SVC-AAAAAAAAAAAAAAAA\n');
+    expect(io.out).not.toContain('-N KUBE-PROXY-CANARY');
     expect(await run('render', ...EXAMPLES, '--mode', 'iptables', '--over', `${save}.none`)).toBe(1);
     expect(faults('render')[0]).toMatch(/^--over: cannot read .*\.none: ENOENT/);
     expect(await run('render', ...EXAMPLES, '--over', save)).toBe(1);
@@ -267,8 +258,8 @@ describe('cluster-dns proxy render', () => {
     const path = cluster('odd', WEB, endpoints('web', '10.244.1.1'), node('n1'));
     writeFileSync(join(path, 'broken.yaml'), 'kind: Service\nspec: [\n');
     expect(await run('render', '--manifests', path)).toBe(1);
-    expect(stderr).toContain(`${join(path, 'broken.yaml')}:`);
-    expect(stdout).toContain('10.96.0.7');
+    expect(io.err).toContain(`${join(path, 'broken.yaml')}:`);
+    expect(io.out).toContain('10.96.0.7');
   });
 });
 
@@ -298,22 +289,22 @@ describe('cluster-dns proxy diff', () => {
 
   it('tells what changes between two directories, and ends with 1', async () => {
     expect(await run('diff', oldCluster(), newCluster())).toBe(1);
-    expect([stdout, stderr]).toEqual([CHANGES, '']);
+    expect([io.out, io.err]).toEqual([CHANGES, '']);
     const flags = ['--manifests', join(directory, 'before'), '--to-manifests', join(directory, 'after')];
     expect(await run('diff', ...flags)).toBe(1);
-    expect(stdout).toBe(CHANGES);
+    expect(io.out).toBe(CHANGES);
   });
 
   it('ends with 0 where nothing does', async () => {
     expect(await run('diff', 'examples', 'examples', '--node', 'n1')).toBe(0);
-    expect([stdout, stderr]).toEqual(['Nothing changes.\n', '']);
+    expect([io.out, io.err]).toEqual(['Nothing changes.\n', '']);
   });
 
   it.each(MODES)('prints what the tools of %s mode would be told', async (mode) => {
     const to = cluster('to', WEB, endpoints('web', '10.244.1.1', '10.244.1.3'), node('n1'));
     expect(await run('diff', oldCluster(), to, '--rules', '--mode', mode)).toBe(1);
-    expect(stdout).toContain('    + endpoint 10.244.1.3:8080\n');
-    const text = stdout.slice(stdout.indexOf('\n\n'));
+    expect(io.out).toContain('    + endpoint 10.244.1.3:8080\n');
+    const text = io.out.slice(io.out.indexOf('\n\n'));
     expect(text).toMatch(/10\.244\.1\.3/);
     // One endpoint of one Service: a few lines, and not the whole rule set.
     expect(text.split('\n').length).toBeLessThan(40);
@@ -325,18 +316,18 @@ describe('cluster-dns proxy diff', () => {
     expect(await run('diff', join(directory, 'none'), 'examples')).toBe(2);
     const broken = cluster('broken', 'kind: Service\nspec: [\n', node('n1'));
     expect(await run('diff', broken, broken)).toBe(2);
-    expect(stderr).toContain('all.yaml:');
+    expect(io.err).toContain('all.yaml:');
   });
 });
 
 describe('cluster-dns proxy explain', () => {
   it.each(MODES)('tells endpoints, chances and policies, and the rules of %s mode', async (mode) => {
     expect(await run('explain', 'hostnames-local', ...EXAMPLES, '--mode', mode)).toBe(0);
-    expect(stderr).toBe('');
-    expect(stdout).toMatch(/^Service default\/hostnames-local, port http 80\/tcp, IPv4, on node n1\n\ncluster IP /);
-    expect(stdout).toMatch(/^10\.168\.0\.10:9376 +n1 +eu-1a +33\.3 % +100\.0 %$/m);
-    const rules = stdout
-      .slice(stdout.indexOf(`\nIts rules in ${mode} mode:\n`))
+    expect(io.err).toBe('');
+    expect(io.out).toMatch(/^Service default\/hostnames-local, port http 80\/tcp, IPv4, on node n1\n\ncluster IP /);
+    expect(io.out).toMatch(/^10\.168\.0\.10:9376 +n1 +eu-1a +33\.3 % +100\.0 %$/m);
+    const rules = io.out
+      .slice(io.out.indexOf(`\nIts rules in ${mode} mode:\n`))
       .split('\n')
       .slice(2, -1);
     expect(rules.length).toBeGreaterThan(4);
@@ -348,23 +339,23 @@ describe('cluster-dns proxy explain', () => {
 
   it('finds a Service by its address, its node port, and its name in any Namespace', async () => {
     expect(await run('explain', '10.96.77.44:80', ...EXAMPLES)).toBe(0);
-    expect(stdout).toContain('10.96.77.44:80/tcp is the cluster IP of default/hello-world\n');
+    expect(io.out).toContain('10.96.77.44:80/tcp is the cluster IP of default/hello-world\n');
     expect(await run('explain', '172.18.0.2:30001/tcp', ...EXAMPLES)).toBe(0);
-    expect(stdout).toContain('is a node port of default/hostnames-local\n');
+    expect(io.out).toContain('is a node port of default/hostnames-local\n');
     expect(await run('explain', 'kube-dns:dns', ...EXAMPLES)).toBe(0);
-    expect(stdout).toContain('Service kube-system/kube-dns, port dns 53/udp');
-    expect(stdout).not.toContain('9153');
+    expect(io.out).toContain('Service kube-system/kube-dns, port dns 53/udp');
+    expect(io.out).not.toContain('9153');
     expect(await run('explain', '[fd00:10:96::6070]:80', ...EXAMPLES)).toBe(0);
-    expect(stdout).toContain('add element ip6 kube-proxy');
+    expect(io.out).toContain('add element ip6 kube-proxy');
   });
 
   it('says why there are no rules', async () => {
     expect(await run('explain', 'nginx', ...EXAMPLES)).toBe(0);
-    expect(stdout).toContain('it is headless');
-    expect(stdout).not.toContain('Its rules');
+    expect(io.out).toContain('it is headless');
+    expect(io.out).not.toContain('Its rules');
     expect(await run('explain', 'near-only', ...EXAMPLES)).toBe(0);
-    expect(stdout).toContain('topologyKeys allow none of them');
-    expect(stdout).toContain('their like today: internalTrafficPolicy: Local');
+    expect(io.out).toContain('topologyKeys allow none of them');
+    expect(io.out).toContain('their like today: internalTrafficPolicy: Local');
   });
 
   it('helps where there is nothing of that name, and ends with 1', async () => {
@@ -380,12 +371,12 @@ describe('cluster-dns proxy explain', () => {
 });
 
 describe('cluster-dns proxy trace', () => {
-  const fate = (): string => stdout.slice(stdout.lastIndexOf('\n\n') + 2);
-  const steps = (): string[] => stdout.split('\n').filter((line) => /^ +\d+ {2}/.test(line));
+  const fate = (): string => io.out.slice(io.out.lastIndexOf('\n\n') + 2);
+  const steps = (): string[] => io.out.split('\n').filter((line) => /^ +\d+ {2}/.test(line));
 
   it.each(MODES)('tells who gets the packet in %s mode, with which chance, and whom they see', async (mode) => {
     expect(await run('trace', '10.244.1.9', 'hello-world', ...EXAMPLES, '--mode', mode)).toBe(0);
-    expect(stdout.split('\n', 2)).toEqual([
+    expect(io.out.split('\n', 2)).toEqual([
       `tcp 10.244.1.9 -> 10.96.77.44:80, on node n1 in ${mode} mode`,
       'This is the cluster IP of default/hello-world.',
     ]);
@@ -403,7 +394,7 @@ describe('cluster-dns proxy trace', () => {
 
   it.each(MODES)('tells that traffic of the node is masqueraded in %s mode', async (mode) => {
     expect(await run('trace', 'node', 'kube-dns:dns', ...EXAMPLES, '--mode', mode)).toBe(0);
-    expect(stdout).toMatch(/^udp 172\.18\.0\.2 -> 10\.96\.0\.10:53, /);
+    expect(io.out).toMatch(/^udp 172\.18\.0\.2 -> 10\.96\.0\.10:53, /);
     expect(fate()).toContain('10.244.0.2:53  which sees an address of the node (masqueraded)');
   });
 
@@ -492,6 +483,6 @@ describe('cluster-dns proxy trace', () => {
 describe('cluster-dns proxy cleanup', () => {
   it('takes no flags but -h', async () => {
     expect(await run('cleanup', '--all')).toBe(1);
-    expect(stderr).toContain("Unknown option '--all'");
+    expect(io.err).toContain("Unknown option '--all'");
   });
 });

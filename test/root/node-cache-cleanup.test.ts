@@ -1,6 +1,7 @@
 /** `cluster-dns node-cache cleanup`, in network namespaces. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { runNodeCacheCleanup } from '#cli/node-cache/cleanup.ts';
+import { CapturedIo } from '#test/captured-io.ts';
 import { missing, titled } from './needs.ts';
 import { IptablesPlace } from './node-cache-iptables-place.ts';
 
@@ -31,17 +32,9 @@ describe.skipIf(reason !== '')(titled('node-cache cleanup', reason), () => {
     const place = await IptablesPlace.make('nft');
     places.push(place);
     const cleanUp = async (...args: string[]) => {
-      const said = { stdout: '', stderr: '' };
-      const io = {
-        stdout: (text: string) => {
-          said.stdout += text;
-        },
-        stderr: (text: string) => {
-          said.stderr += text;
-        },
-      };
+      const io = new CapturedIo();
       const exitCode = await runNodeCacheCleanup(args, io, place.run, '');
-      return { exitCode, ...said };
+      return { exitCode, stdout: io.out, stderr: io.err };
     };
     return { place, cleanUp };
   };

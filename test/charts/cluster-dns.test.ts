@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { load } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 import { expectFields, type FieldRow, findObject } from '#test/chart-fields.ts';
-import { at, CHARTS, helmTemplate } from '#test/helm.ts';
+import { at, CHARTS, helmTemplate, type Manifest } from '#test/helm.ts';
 import { missing, titled } from '../root/needs.ts';
 
 const reason = await missing('the chart cluster-dns', ['helm']);
@@ -92,6 +92,8 @@ const ROWS: readonly FieldRow[] = [
     fields: [
       ['Deployment', 'metadata.name', 'cluster-dns'],
       ['Deployment', 'spec.template.metadata.labels.k8s-app', 'kube-dns'],
+      // By its label kubeadm finds the Deployment of the cluster's DNS, and upgrades nothing where there are two.
+      ['Deployment', 'metadata.labels.k8s-app', 'cluster-dns'],
       [
         'Deployment',
         'spec.selector.matchLabels',
@@ -119,6 +121,7 @@ const ROWS: readonly FieldRow[] = [
     values: { ...IP, adopt: true },
     fields: [
       ['Deployment', 'metadata.name', 'coredns'],
+      ['Deployment', 'metadata.labels.k8s-app', 'kube-dns'],
       ['Deployment', 'spec.selector', { matchLabels: { 'k8s-app': 'kube-dns' } }],
       ['Deployment', 'spec.template.metadata.labels.k8s-app', 'kube-dns'],
       ['Deployment', `${CONTAINER}.name`, 'coredns'],
@@ -339,6 +342,13 @@ const ROWS: readonly FieldRow[] = [
   },
 ];
 
+/** Places of all that is neither text, list nor object, with what is there. */
+const notTexts = (value: unknown, path = ''): readonly string[] => {
+  if (typeof value === 'string') return [];
+  if (typeof value !== 'object' || value === null) return [`${path} ${value}`];
+  return Object.entries(value).flatMap(([key, inner]) => notTexts(inner, `${path}.${key}`));
+};
+
 describe.skipIf(reason !== '')(titled('the chart cluster-dns', reason), () => {
   it.each(ROWS)('$it', (row) => expectFields('cluster-dns', row));
 
@@ -352,6 +362,43 @@ describe.skipIf(reason !== '')(titled('the chart cluster-dns', reason), () => {
     expect(Object.values(dashboard.data as object).map((text) => JSON.parse(text))).toEqual([
       JSON.parse(await file('dashboard.json')),
     ]);
+  });
+
+  it('has a ServiceMonitor of a canary find its Service, which has not the label of the Pods', async () => {
+    const manifests = await helmTemplate('cluster-dns', {
+      service: { enabled: false },
+      k8sAppLabelOverride: 'kube-dns',
+      prometheus: { monitor: { enabled: true } },
+    });
+    const service = findObject(manifests, 'Service cluster-dns-metrics');
+    expect(service.metadata.labels).toMatchObject({ 'k8s-app': 'cluster-dns' });
+    expect(service.metadata.labels).toMatchObject(
+      at(findObject(manifests, 'ServiceMonitor'), 'spec.selector.matchLabels') as object,
+    );
+    expect(at(service, 'spec.selector.k8s-app')).toBe('kube-dns');
+  });
+
+  it.each([
+    ['plain', {}],
+    [
+      'full',
+      {
+        prometheus: { monitor: { enabled: true }, rules: { enabled: true } },
+        dashboard: { enabled: true },
+        networkPolicy: { enabled: true },
+        autoscaler: { enabled: true },
+        zoneFiles: [{ filename: '1', contents: '' }],
+        extraSecrets: [{ name: '2', mountPath: '/etc/2' }],
+      },
+    ],
+    ['with adopt', { adopt: true, hpa: { enabled: true } }],
+  ])('can have names and a namespace that YAML takes for something else, %s', async (_, more) => {
+    const plain = { ...IP, ...more, nameOverride: 'name', fullnameOverride: 'full', k8sAppLabelOverride: 'label' };
+    const odd = { ...plain, nameOverride: '1e3', fullnameOverride: '123', k8sAppLabelOverride: 'true' };
+    // What is no text is the same: no name has become a number, a truth or nothing.
+    expect(notTexts(await helmTemplate('cluster-dns', odd, { release: 'n', namespace: 'on' }))).toEqual(
+      notTexts(await helmTemplate('cluster-dns', plain, { release: 'release', namespace: 'namespace' })),
+    );
   });
 
   it('replaces its Pods when the Corefile changes, and only then', async () => {

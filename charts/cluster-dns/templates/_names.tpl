@@ -31,8 +31,21 @@
 {{- default (ternary "kube-dns" (include "cluster-dns.fullname" .) .Values.adopt) .Values.service.name -}}
 {{- end -}}
 
+{{/* The label k8s-app of the Pods. */}}
 {{- define "cluster-dns.k8sAppLabel" -}}
 {{- default (ternary "kube-dns" .Chart.Name .Values.adopt) .Values.k8sAppLabelOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/*
+That of the objects. Behind somebody else's Service only the Pods need its label: by that of Deployments kubeadm tells which DNS a cluster has, and
+upgrades nothing where there are two; by that of Services Prometheus would scrape the Pods twice.
+*/}}
+{{- define "cluster-dns.objectK8sAppLabel" -}}
+{{- if or .Values.adopt .Values.service.enabled (not .Values.deployment.enabled) -}}
+{{- include "cluster-dns.k8sAppLabel" . -}}
+{{- else -}}
+{{- .Chart.Name -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "cluster-dns.configMapName" -}}
@@ -69,7 +82,7 @@
   "app.kubernetes.io/version" (include "cluster-dns.version" .root)
   "helm.sh/chart" (printf "%s-%s" .root.Chart.Name (.root.Chart.Version | replace "+" "_")) -}}
 {{- if .root.Values.isClusterService -}}
-{{- $_ := set $labels "k8s-app" (include "cluster-dns.labelWith" (dict "of" (include "cluster-dns.k8sAppLabel" .root) "suffix" .suffix)) -}}
+{{- $_ := set $labels "k8s-app" (include "cluster-dns.labelWith" (dict "of" (include "cluster-dns.objectK8sAppLabel" .root) "suffix" .suffix)) -}}
 {{- $_ := set $labels "kubernetes.io/cluster-service" "true" -}}
 {{- $_ := set $labels "kubernetes.io/name" "cluster-dns" -}}
 {{- end -}}
@@ -87,9 +100,9 @@
 {{/* What tells this release's Pods from all others. */}}
 {{- define "cluster-dns.podIdentity" -}}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
-app.kubernetes.io/name: {{ include "cluster-dns.name" . }}
+app.kubernetes.io/name: {{ include "cluster-dns.name" . | quote }}
 {{- if .Values.isClusterService }}
-k8s-app: {{ include "cluster-dns.k8sAppLabel" . }}
+k8s-app: {{ include "cluster-dns.k8sAppLabel" . | quote }}
 {{- end }}
 {{- end -}}
 

@@ -1,6 +1,6 @@
 {{- define "cluster-dns.podSpec" -}}
 {{- $facts := include "cluster-dns.facts" . | fromJson -}}
-serviceAccountName: {{ include "cluster-dns.serviceAccountName" . }}
+serviceAccountName: {{ include "cluster-dns.serviceAccountName" . | quote }}
 automountServiceAccountToken: {{ ternary (or $facts.services $facts.unseen) .Values.automountServiceAccountToken (kindIs "invalid" .Values.automountServiceAccountToken) }}
 enableServiceLinks: false
 terminationGracePeriodSeconds: {{ include "cluster-dns.graceSeconds" . }}
@@ -46,7 +46,7 @@ initContainers:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 containers:
-  - name: {{ include "cluster-dns.containerName" . }}
+  - name: {{ include "cluster-dns.containerName" . | quote }}
     image: "{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}"
     imagePullPolicy: {{ .Values.image.pullPolicy }}
     args:
@@ -79,11 +79,11 @@ containers:
         readOnly: true
       {{- if .Values.state.enabled }}
       - name: state
-        mountPath: {{ .Values.state.path }}
+        mountPath: {{ .Values.state.path | quote }}
       {{- end }}
       {{- range .Values.extraSecrets }}
-      - name: {{ .name }}
-        mountPath: {{ .mountPath }}
+      - name: {{ .name | quote }}
+        mountPath: {{ .mountPath | quote }}
         readOnly: true
       {{- end }}
       {{- with .Values.extraVolumeMounts }}
@@ -95,14 +95,14 @@ containers:
 volumes:
   - name: config-volume
     configMap:
-      name: {{ include "cluster-dns.configMapName" . }}
+      name: {{ include "cluster-dns.configMapName" . | quote }}
       {{- if not .Values.deployment.skipConfig }}
       items:
         - key: Corefile
           path: Corefile
         {{- range .Values.zoneFiles }}
-        - key: {{ .filename }}
-          path: {{ .filename }}
+        - key: {{ .filename | quote }}
+          path: {{ .filename | quote }}
         {{- end }}
       {{- end }}
   {{- if .Values.state.enabled }}
@@ -115,9 +115,9 @@ volumes:
     {{- end }}
   {{- end }}
   {{- range .Values.extraSecrets }}
-  - name: {{ .name }}
+  - name: {{ .name | quote }}
     secret:
-      secretName: {{ .name }}
+      secretName: {{ .name | quote }}
       defaultMode: {{ .defaultMode | default 0444 }}
   {{- end }}
   {{- with .Values.extraVolumes }}

@@ -113,8 +113,34 @@ const ROWS: readonly FieldRow[] = [
       k8sAppLabelOverride: 'kube-dns',
       deployment: { skipConfig: true, configMapName: 'coredns' },
     },
-    fields: [['Deployment', `${POD}.volumes.0`, { name: 'config-volume', configMap: { name: 'coredns' } }]],
+    fields: [
+      ['Deployment', `${POD}.volumes.0`, { name: 'config-volume', configMap: { name: 'coredns' } }],
+      // The Corefiles of k3s, AKS and Gardener import from it.
+      [
+        'Deployment',
+        `${POD}.volumes.1`,
+        { name: 'custom-config-volume', configMap: { name: 'coredns-custom', optional: true } },
+      ],
+      [
+        'Deployment',
+        `${CONTAINER}.volumeMounts.1`,
+        { name: 'custom-config-volume', mountPath: '/etc/coredns/custom', readOnly: true },
+      ],
+    ],
     without: ['ConfigMap'],
+  },
+  {
+    it: 'mounts a ConfigMap of the operator beside its own Corefile, where one is named',
+    values: { ...IP, customConfigMap: { name: 'mine', mountPath: '/etc/mine' } },
+    fields: [
+      ['Deployment', `${POD}.volumes.1.configMap`, { name: 'mine', optional: true }],
+      ['Deployment', `${CONTAINER}.volumeMounts.1.mountPath`, '/etc/mine'],
+    ],
+  },
+  {
+    it: 'mounts none where its own Corefile imports nothing',
+    values: IP,
+    fields: [['Deployment', `${POD}.volumes.1.name`, 'state']],
   },
   {
     it: 'takes over the Deployment and the Service of kubeadm by their names, ports, selector and container',

@@ -52,6 +52,11 @@ upgrades nothing where there are two; by that of Services Prometheus would scrap
 {{- default (ternary "coredns" (include "cluster-dns.fullname" .) (and .Values.adopt .Values.deployment.skipConfig)) .Values.deployment.configMapName -}}
 {{- end -}}
 
+{{/* The operator's own ConfigMap; empty where there is none. A Corefile of somebody else's may import it, as those of k3s, AKS and Gardener do. */}}
+{{- define "cluster-dns.customConfigMapName" -}}
+{{- default (ternary "coredns-custom" "" .Values.deployment.skipConfig) .Values.customConfigMap.name -}}
+{{- end -}}
+
 {{/* A patch of a Deployment knows its containers by their names: under another one there would be a second container beside CoreDNS's. */}}
 {{- define "cluster-dns.containerName" -}}
 {{- ternary "coredns" "cluster-dns" (eq (include "cluster-dns.deploymentName" .) "coredns") -}}

@@ -77,6 +77,11 @@ containers:
       - name: config-volume
         mountPath: /etc/coredns
         readOnly: true
+      {{- if include "cluster-dns.customConfigMapName" . }}
+      - name: custom-config-volume
+        mountPath: {{ .Values.customConfigMap.mountPath | quote }}
+        readOnly: true
+      {{- end }}
       {{- if .Values.state.enabled }}
       - name: state
         mountPath: {{ .Values.state.path | quote }}
@@ -105,6 +110,12 @@ volumes:
           path: {{ .filename | quote }}
         {{- end }}
       {{- end }}
+  {{- with include "cluster-dns.customConfigMapName" . }}
+  - name: custom-config-volume
+    configMap:
+      name: {{ . | quote }}
+      optional: true
+  {{- end }}
   {{- if .Values.state.enabled }}
   - name: state
     {{- if .Values.state.volume }}

@@ -70,6 +70,15 @@ describe.skipIf(reason !== '')(titled('the chart node-local-dns', reason), () =>
     expect(text).not.toMatch(/9253|8080|force_tcp|udp_fallback|cluster\.local|# service_watch/);
   });
 
+  it('keeps denials as long as answers where a watch drops them, which is not all of them in the reverse zones', async () => {
+    const denials = (text: string) => [...text.matchAll(/denial 9984 (\d+)/g)].map(([, seconds]) => seconds);
+    expect(denials(corefileOf(await render()))).toEqual(['1', '1', '1']);
+    const watched = corefileOf(await render({}, { serviceWatch: { enabled: true } }));
+    expect(denials(watched)).toEqual(['30', '1', '1']);
+    expect(watched.match(/^ {4}service_watch$/gm)).toHaveLength(3);
+    expect(watched).not.toContain('a second later');
+  });
+
   it('takes a template of your own as it is', async () => {
     const customConfig = '.:53 {\n    bind __PILLAR__LOCAL__DNS__\n    whoami\n}\n';
     expect(corefileOf(await render({ customConfig, metricsPort: 9999 }))).toBe(customConfig);

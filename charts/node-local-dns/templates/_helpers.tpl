@@ -111,6 +111,9 @@ Where queries to the cache's own addresses go without it: the cluster's DNS, whi
 {{- if .Values.serviceWatch.enabled -}}
 {{- $text = regexReplaceAll "(?m)^ *# No stale name of a Service at all.*\n" $text "" -}}
 {{- $text = $text | replace "    # service_watch\n" "    service_watch\n" -}}
+{{- /* A Service that is made drops the denials of its name, so they are kept as long as answers. Not so in the reverse zones: not all endpoints are watched. */ -}}
+{{- $text = regexReplaceAll "(?m)^ *# A Service that is made after its name.*\n" $text "" -}}
+{{- $text = $text | replace "        success 9984 30\n        denial 9984 1\n" "        success 9984 30\n        denial 9984 30\n" -}}
 {{- end -}}
 {{- $text -}}
 {{- end -}}

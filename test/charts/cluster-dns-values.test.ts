@@ -255,7 +255,7 @@ c.test:5353 {
       image: 'registry.example/cluster-dns:9.9.9',
       imagePullPolicy: 'Always',
       args: ['-conf', '/etc/coredns/Corefile'],
-      env: [{ name: 'A', value: 'b' }],
+      env: [{ name: 'NODE_OPTIONS', value: expect.any(String) }, ...EVERY_KEY.env],
       resources: EVERY_KEY.resources,
       livenessProbe: {
         initialDelaySeconds: 11,

@@ -76,11 +76,10 @@ bind bufsize cache debug errors forward health hosts import kubernetes loadbalan
 {{- if lt (include "cluster-dns.graceSeconds" . | int) (include "cluster-dns.neededGraceSeconds" . | int) -}}
   {{- $warnings = append $warnings (printf "terminationGracePeriodSeconds is %s, and lameduck with the replies that are on their way may take %s: Pods may be killed before they have answered." (include "cluster-dns.graceSeconds" .) (include "cluster-dns.neededGraceSeconds" .)) -}}
 {{- end -}}
-{{- $memory := dig "limits" "memory" "" (.Values.resources | default dict) | toString -}}
-{{- $mebibytes := 0 -}}
-{{- if regexMatch `^\d+Mi$` $memory }}{{ $mebibytes = trimSuffix "Mi" $memory | int }}{{ end -}}
+{{- $memory := dig "limits" "memory" "" (.Values.resources | default dict) -}}
+{{- $mebibytes := include "cluster-dns.mebibytes" $memory | int -}}
 {{- if and (gt $mebibytes 0) (lt $mebibytes 256) -}}
-  {{- $warnings = append $warnings (printf "resources.limits.memory is %s: an idle server takes 85 to 105 MiB, and with full caches more than twice that; leave the limit out, or set 512Mi." $memory) -}}
+  {{- $warnings = append $warnings (printf "resources.limits.memory is %v: an idle server takes 85 to 105 MiB, and with full caches more than twice that; leave the limit out, or set 512Mi." $memory) -}}
 {{- end -}}
 {{- with dig "limits" "cpu" "" (.Values.resources | default dict) | toString -}}
   {{- $warnings = append $warnings (printf "resources.limits.cpu is %s: a start takes a second of CPU or two, and at the limit every name is late. Leave it out." .) -}}

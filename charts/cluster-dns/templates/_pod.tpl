@@ -51,9 +51,9 @@ containers:
     imagePullPolicy: {{ .Values.image.pullPolicy }}
     args:
       {{- toYaml (concat (list "-conf" "/etc/coredns/Corefile") .Values.extraArgs) | nindent 6 }}
-    {{- with .Values.env }}
+    {{- with include "cluster-dns.env" . }}
     env:
-      {{- toYaml . | nindent 6 }}
+      {{- . | nindent 6 }}
     {{- end }}
     {{- with .Values.resources }}
     resources:

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { load } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 import { expectFields, type FieldRow, findObject } from '#test/chart-fields.ts';
-import { at, CHARTS, helmTemplate, type Manifest } from '#test/helm.ts';
+import { at, CHARTS, helmTemplate } from '#test/helm.ts';
 import { missing, titled } from '../root/needs.ts';
 
 const reason = await missing('the chart cluster-dns', ['helm']);

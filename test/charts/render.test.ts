@@ -53,13 +53,13 @@ describe.skipIf(reason !== '')(titled('a render', reason), () => {
     ],
     [
       'a ConfigMap that is not there',
-      /configMap:\n(\s+)name: cluster-dns/,
+      /configMap:\n(\s+)name: "cluster-dns"/,
       'configMap:\n$1name: other',
       'no ConfigMap other',
     ],
     ['an account that is not there', /serviceAccountName: .*/, 'serviceAccountName: other', 'no ServiceAccount other'],
     ['a Service port that leads nowhere', /targetPort: 9153/, 'targetPort: 9154', 'leads to 9154, which no container'],
-    ['a role that is not there', /(roleRef:[\s\S]*?name: )cluster-dns/, '$1other', 'no ClusterRole other'],
+    ['a role that is not there', /(roleRef:[\s\S]*?name: )"cluster-dns"/, '$1other', 'no ClusterRole other'],
     ['a budget that allows no eviction', /maxUnavailable: 1\n/, 'maxUnavailable: 0\n', 'allows no eviction'],
     [
       'another namespace',

@@ -3,7 +3,7 @@ import base from './vitest.config.ts';
 
 /**
  * What needs root, network name spaces, system packages or minutes: a real API server, real clients, Helm, Prometheus, an image that is
- * built. One file at a time.
+ * built. One file at a time, as some measure; `npm run test:charts` takes two of those that do not.
  */
 const config = mergeConfig(
   base,

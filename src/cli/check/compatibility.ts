@@ -3,7 +3,7 @@ import type { Block, Fault, Occurrence, Token } from '#corefile/tree.ts';
 import { PLUGINS } from '#plugins/index.ts';
 import type { Checked } from './checked.ts';
 import { DIFFERENCES, EXTERNAL, GONE, lackOf } from './compatibility-table.ts';
-import type { GivenText } from './given-text.ts';
+import { type GivenText, plainText } from './given-text.ts';
 import { FaultPlaces } from './shown-fault.ts';
 
 /** What becomes of a line of CoreDNS's here, the better before the worse. */
@@ -166,17 +166,9 @@ const wordsFor = (fault: Fault): { readonly status: Status; readonly text: strin
 const textsOf = ({ unit, sources }: Checked): { readonly path: string; readonly given: GivenText }[] => {
   const imported = [...sources]
     .filter(([path]) => path !== unit.path && (unit.pod === null || unit.pod.files.has(path)))
-    .map(([path, text]) => ({ path, given: unit.pod?.files.get(path) ?? plainGiven(path, text) }));
+    .map(([path, text]) => ({ path, given: unit.pod?.files.get(path) ?? plainText(path, text) }));
   return [{ path: unit.path, given: unit.corefile }, ...imported];
 };
-
-const plainGiven = (path: string, text: string): GivenText => ({
-  text,
-  name: path,
-  origin: (place) => ({ file: path, place, text }),
-  isLineByLine: true,
-  configMap: null,
-});
 
 const reportText = (path: string, given: GivenText, marks: Marks, prefix: string): TextReport => {
   const withWords = new Set(tokenize(path, given.text).map(({ line }) => line));

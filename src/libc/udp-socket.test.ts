@@ -59,6 +59,18 @@ const bufferOf = ({ fd }: UdpSocket): number => {
 };
 
 describe('UdpSocket', () => {
+  it('has a port of its own where the kernel chooses, though others could be shared', () => {
+    const ports = Array.from({ length: 700 }, () => open('127.0.0.1').port);
+    expect(new Set(ports).size).toBe(700);
+  });
+
+  it('shares a port that the kernel has chosen with those that name it', async () => {
+    const first = open('127.0.0.1');
+    const more = [1, 2, 3].map(() => open('127.0.0.1', { port: first.port }));
+    for (let n = 0; n < 40; n++) await sendTo(first.port, 1);
+    await until(() => more.some(isReadable) && isReadable(first));
+  });
+
   it('shares its address with others that do, and with nobody else', async () => {
     const first = open('127.0.0.1');
     expect(open('127.0.0.1', { port: first.port }).port).toBe(first.port);

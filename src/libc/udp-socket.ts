@@ -48,8 +48,10 @@ export class UdpSocket {
   /** Opens and binds; throws SystemCallError. For all addresses it takes both families, or IPv4 alone where there is no IPv6. */
   static open(libc: Libc, options: UdpSocketOptions): UdpSocket {
     const hasPacketInfo = WILDCARDS.has(options.host);
+    // A port that the kernel chooses may be one that another process of this user shares: it is asked for one that is nobody's, and shared then.
+    const isChosen = options.port === 0;
     const { fd, port } = openBound(libc, SOCK_DGRAM, options, (set, fd, family) => {
-      set(SO_REUSEPORT, int(1));
+      if (!isChosen) set(SO_REUSEPORT, int(1));
       const timeout = new DataView(new ArrayBuffer(16));
       timeout.setBigInt64(8, BigInt(SEND_TIMEOUT_MS * 1000), true);
       set(SO_SNDTIMEO, new Uint8Array(timeout.buffer));
@@ -59,6 +61,7 @@ export class UdpSocket {
       if (family === 6) set(IPV6_V6ONLY, int(hasPacketInfo ? 0 : 1), IPPROTO_IPV6);
       if (hasPacketInfo) askForPacketInfo(set, family);
     });
+    if (isChosen) setOption(libc, fd, SO_REUSEPORT, int(1));
     return new UdpSocket(libc, fd, port, hasPacketInfo);
   }
 

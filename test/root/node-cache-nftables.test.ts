@@ -56,7 +56,7 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
       await bypass.setUp();
       await live();
       expect(await answers()).toEqual(byCache);
-      expect(await scene.connections()).toEqual([]);
+      expect(await scene.connections(family)).toEqual([]);
     });
 
     it('sends queries to the cluster before the cache is alive', async () => {
@@ -89,7 +89,7 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
       const { bypass } = await scene.bypass();
       await bypass.setUp();
       for (const to of addresses) expect(await scene.answersItself(to)).toBe(true);
-      expect(await scene.connections()).toEqual([]);
+      expect(await scene.connections(family)).toEqual([]);
     });
 
     it('keeps TCP connections where they began when the cache comes back, and new ones go to it', async () => {
@@ -255,7 +255,7 @@ describe.skipIf(reason !== '')(titled(TITLE, reason), () => {
     );
     expect(await bypass.repair()).toEqual([]);
     expect(await scene.ask({ from: 'pod', to: LOCAL_DNS[4], protocol: 'udp' })).toBe(`cache at ${LOCAL_DNS[4]}`);
-    expect(await scene.connections()).toEqual([]);
+    expect(await scene.connections(4)).toEqual([]);
 
     await scene.nft('flush', 'chain', 'ip', 'cluster-dns-node-cache', 'fallback');
     expect(await bypass.repair()).toEqual([

@@ -210,12 +210,10 @@ export class Scene {
     return state.by === null ? 'nothing' : this.#textOf({ kind: 'answered', by: state.by });
   }
 
-  /** Connections that the node's kernel knows about port 53. */
-  async connections(): Promise<readonly string[]> {
-    const lists = await Promise.all(
-      ['ipv4', 'ipv6'].map((family) => runOrThrow(this.run, 'conntrack', ['-L', '-f', family])),
-    );
-    return lists.flatMap((list) => list.split('\n').filter((line) => /port=53\b/.test(line)));
+  /** Connections of a family that the node's kernel knows about port 53. The end of one may come behind `reset`, and make it known again. */
+  async connections(family: 4 | 6): Promise<readonly string[]> {
+    const list = await runOrThrow(this.run, 'conntrack', ['-L', '-f', `ipv${family}`]);
+    return list.split('\n').filter((line) => /port=53\b/.test(line));
   }
 
   async tables(): Promise<readonly string[]> {

@@ -45,20 +45,21 @@ export const globFiles = (pattern: string): string[] => {
   for (const segment of pattern.split('/').filter((part) => part !== ''))
     paths = /[*?]/.test(segment)
       ? paths.flatMap((path) =>
-          entriesOf(path).filter((entry) => matches(segment, entry.slice(entry.lastIndexOf('/') + 1))),
+          entriesOf(path).filter((entry) => globMatcher(segment).test(entry.slice(entry.lastIndexOf('/') + 1))),
         )
       : paths.map((path) => join(path, segment)).filter(isThere);
   return paths;
 };
 
-const matches = (segment: string, name: string): boolean =>
+/** What a path, or a name in it, has to be like to match `pattern`: `*` and `?` stop at a slash, and match a leading dot. */
+export const globMatcher = (pattern: string): RegExp =>
   new RegExp(
-    `^${segment
+    `^${pattern
       .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-      .replaceAll('*', '.*')
-      .replaceAll('?', '.')}$`,
-    'su',
-  ).test(name);
+      .replaceAll('*', '[^/]*')
+      .replaceAll('?', '[^/]')}$`,
+    'u',
+  );
 
 const entriesOf = (directory: string): string[] => {
   try {

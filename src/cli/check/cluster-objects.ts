@@ -1,4 +1,5 @@
 import type { ManifestDocument, WrittenScalar } from '#kube/manifests/parse-yaml.ts';
+import { asObject, asText, type RawObject } from '#kube/objects/json.ts';
 import { ConfigMapText, configMapName, type SourceFile } from './given-text.ts';
 
 /** A ConfigMap that was given. */
@@ -11,7 +12,7 @@ export interface ConfigMap {
 /** What a workload says of its Pods. */
 export interface PodTemplate {
   readonly namespace: string;
-  readonly spec: Fields;
+  readonly spec: RawObject;
 }
 
 /** Something that a ConfigMap can't be checked for, by its place. */
@@ -29,13 +30,6 @@ export interface ClusterObjects {
   readonly found: readonly string[];
   readonly faults: readonly ObjectFault[];
 }
-
-export type Fields = Readonly<Record<string, unknown>>;
-
-export const fieldsOf = (value: unknown): Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
-export const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-export const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 type Path = readonly (string | number)[];
 
@@ -67,32 +61,32 @@ class ObjectReader {
   }
 
   read(document: ManifestDocument, value: unknown, path: Path): void {
-    const object = fieldsOf(value);
-    const kind = textOf(object.kind);
+    const object = asObject(value);
+    const kind = asText(object.kind);
     if (Array.isArray(object.items)) {
       object.items.forEach((item, index) => {
         this.read(document, item, [...path, 'items', index]);
       });
       return;
     }
-    const { name, namespace } = fieldsOf(object.metadata);
-    const place = { namespace: textOf(namespace), name: textOf(name) };
+    const { name, namespace } = asObject(object.metadata);
+    const place = { namespace: asText(namespace), name: asText(name) };
     // An item of a ConfigMapList need not say its kind.
     if (kind === 'ConfigMap' || (kind === '' && object.data !== undefined))
       this.#configMap(document, object, path, place);
     else if (kind !== '') this.#objects.found.push(`${kind} ${place.name}`);
     const spec = kind === 'Pod' ? object.spec : templateSpec(object);
-    if (spec !== undefined) this.#objects.podTemplates.push({ namespace: place.namespace, spec: fieldsOf(spec) });
+    if (spec !== undefined) this.#objects.podTemplates.push({ namespace: place.namespace, spec: asObject(spec) });
   }
 
   #configMap(
     document: ManifestDocument,
-    object: Fields,
+    object: RawObject,
     path: Path,
     place: { readonly namespace: string; readonly name: string },
   ): void {
     const data = new Map<string, ConfigMapText>();
-    for (const [key, text] of Object.entries(fieldsOf(object.data))) {
+    for (const [key, text] of Object.entries(asObject(object.data))) {
       const at = [...path, 'data', key];
       if (typeof text !== 'string') {
         if (isCorefileKey(key))
@@ -103,7 +97,7 @@ class ObjectReader {
       const written = lazily(() => document.scalar(at));
       data.set(key, new ConfigMapText(this.#file, { ...place, key }, text, written));
     }
-    for (const key of Object.keys(fieldsOf(object.binaryData)))
+    for (const key of Object.keys(asObject(object.binaryData)))
       if (isCorefileKey(key)) {
         const message = `${key} of ${configMapName(place)} is in binaryData: it is not UTF-8, so write it anew as a text under data`;
         this.#fault(document, [...path, 'binaryData', key], message);
@@ -118,8 +112,8 @@ class ObjectReader {
   }
 }
 
-const templateSpec = (object: Fields): unknown => {
-  const template = fieldsOf(fieldsOf(object.spec).template);
+const templateSpec = (object: RawObject): unknown => {
+  const template = asObject(asObject(object.spec).template);
   return template.spec;
 };
 

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
-import { type ConfigMap, type Fields, fieldsOf, listOf, type PodTemplate, textOf } from './cluster-objects.ts';
+import { asList, asObject, asText, type RawObject } from '#kube/objects/json.ts';
+import type { ConfigMap, PodTemplate } from './cluster-objects.ts';
 import type { ConfigMapText } from './given-text.ts';
 
 /** The files of a Pod as far as the ConfigMaps that were given make them. */
@@ -30,8 +31,8 @@ export const mountedFiles = (
   const near = all.filter(({ namespace }) => namespace === configMap.namespace);
   for (const { namespace, spec } of templates) {
     if (namespace !== configMap.namespace) continue;
-    for (const container of listOf(spec.containers)) {
-      const mounted = filesOfContainer(fieldsOf(container), spec, near);
+    for (const container of asList(spec.containers)) {
+      const mounted = filesOfContainer(asObject(container), spec, near);
       if ([...mounted.files.values()].some((text) => text.configMap.name === configMap.name)) return mounted;
     }
   }
@@ -46,17 +47,17 @@ const usualFiles = (configMap: ConfigMap, near: readonly ConfigMap[]): MountedFi
   return { files, directories: [HOME], env: {}, args: [], hasCustom: custom.length > 0 };
 };
 
-const filesOfContainer = (container: Fields, spec: Fields, near: readonly ConfigMap[]): MountedFiles => {
-  const volumes = new Map(listOf(spec.volumes).map((volume) => [textOf(fieldsOf(volume).name), fieldsOf(volume)]));
+const filesOfContainer = (container: RawObject, spec: RawObject, near: readonly ConfigMap[]): MountedFiles => {
+  const volumes = new Map(asList(spec.volumes).map((volume) => [asText(asObject(volume).name), asObject(volume)]));
   const files = new Map<string, ConfigMapText>();
   const directories: string[] = [];
   let count = 0;
-  for (const mount of listOf(container.volumeMounts).map(fieldsOf)) {
-    const parts = partsOf(volumes.get(textOf(mount.name)) ?? {}, near);
+  for (const mount of asList(container.volumeMounts).map(asObject)) {
+    const parts = partsOf(volumes.get(asText(mount.name)) ?? {}, near);
     if (parts === null) continue;
     count += parts.mapped.size > 0 ? 1 : 0;
-    const at = posix.normalize(textOf(mount.mountPath));
-    const subPath = textOf(mount.subPath);
+    const at = posix.normalize(asText(mount.mountPath));
+    const subPath = asText(mount.subPath);
     if (parts.isWhole && subPath === '') directories.push(at);
     for (const [path, text] of parts.mapped)
       if (subPath === '') files.set(posix.join(at, path), text);
@@ -67,33 +68,34 @@ const filesOfContainer = (container: Fields, spec: Fields, near: readonly Config
 
 /** Files of a volume by their path in it; null where it is made of no ConfigMap. */
 const partsOf = (
-  volume: Fields,
+  volume: RawObject,
   near: readonly ConfigMap[],
 ): { readonly mapped: ReadonlyMap<string, ConfigMapText>; readonly isWhole: boolean } | null => {
-  const projected = listOf(fieldsOf(volume.projected).sources).map((source) => fieldsOf(fieldsOf(source).configMap));
-  const sources = volume.configMap === undefined ? projected : [fieldsOf(volume.configMap)];
+  const projected = asList(asObject(volume.projected).sources).map((source) => asObject(asObject(source).configMap));
+  const sources = volume.configMap === undefined ? projected : [asObject(volume.configMap)];
   if (sources.length === 0) return null;
   const mapped = new Map<string, ConfigMapText>();
   let isWhole = true;
   for (const source of sources) {
     const found = near.find(({ name }) => name === source.name);
     isWhole &&= found !== undefined;
-    const items = listOf(source.items).map(fieldsOf);
+    const items = asList(source.items).map(asObject);
     for (const [key, text] of found?.data ?? []) {
       const item = items.find((one) => one.key === key);
-      if (items.length === 0 || item !== undefined) mapped.set(textOf(item?.path) || key, text);
+      if (items.length === 0 || item !== undefined) mapped.set(asText(item?.path) || key, text);
     }
   }
   return { mapped, isWhole };
 };
 
 /** Variables with a value; those that come from elsewhere are not known. */
-const envOf = (container: Fields): Record<string, string> =>
+const envOf = (container: RawObject): Record<string, string> =>
   Object.fromEntries(
-    listOf(container.env)
-      .map(fieldsOf)
+    asList(container.env)
+      .map(asObject)
       .filter(({ value }) => typeof value === 'string')
-      .map(({ name, value }) => [textOf(name), textOf(value)]),
+      .map(({ name, value }) => [asText(name), asText(value)]),
   );
 
-const argsOf = (container: Fields): string[] => [...listOf(container.command), ...listOf(container.args)].map(textOf);
+const argsOf = (container: RawObject): string[] =>
+  [...asList(container.command), ...asList(container.args)].map(asText);

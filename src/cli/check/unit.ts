@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import type { Environment } from '#corefile/environment.ts';
+import { type Environment, globMatcher } from '#corefile/environment.ts';
 import { type ClusterObjects, type ConfigMap, isCorefileKey } from './cluster-objects.ts';
 import { type ConfigMapText, type GivenText, plainText } from './given-text.ts';
 import { type MountedFiles, mountedFiles } from './mounted-files.ts';
@@ -53,15 +53,6 @@ export const podEnvironment = ({ files, env }: MountedFiles): Environment => ({
     return [...files.keys()].filter((path) => matcher.test(path)).sort();
   },
 });
-
-const globMatcher = (pattern: string): RegExp =>
-  new RegExp(
-    `^${pattern
-      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-      .replaceAll('*', '[^/]*')
-      .replaceAll('?', '[^/]')}$`,
-    'u',
-  );
 
 /** Whether a Pod's file would be known if it were there. */
 export const isKnownPlace = ({ directories }: MountedFiles, path: string): boolean =>
